@@ -1,0 +1,78 @@
+#include "model/mixture/mixture.h"
+
+#include <cstring>
+
+namespace mdn {
+namespace {
+
+constexpr uint32_t kExponentBits = 0x7f800000;
+constexpr uint32_t kLowestExponentBit = 0x00800000;
+constexpr uint32_t kNegativeInfinityBits = 0xff800000;
+
+uint32_t BitsOf(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+
+// An exponent of all ones carries into the top bit. Without an early exit, so that compilers
+// vectorise it.
+bool AllFinite(absl::Span<const float> values) {
+  uint32_t carries = 0;
+  for (const float value : values) carries |= (BitsOf(value) & kExponentBits) + kLowestExponentBit;
+  return (carries >> 31) == 0;
+}
+
+bool AreLogWeights(absl::Span<const float> log_pi) {
+  bool any_weight = false;
+  bool valid = true;
+  for (const float value : log_pi) {
+    const uint32_t bits = BitsOf(value);
+    const bool finite = (bits & kExponentBits) != kExponentBits;
+    any_weight |= finite;
+    valid &= finite || bits == kNegativeInfinityBits;
+  }
+  return valid && any_weight;
+}
+
+bool IsFinite(const MixtureRow& row) {
+  return AreLogWeights(row.log_pi) && AllFinite(row.mu) && AllFinite(row.sigma) &&
+         AllFinite(row.log_scale) && AllFinite(row.scale_tril);
+}
+
+absl::Span<const float> RowOf(const std::vector<float>& values, int64_t row, int64_t size) {
+  return absl::MakeConstSpan(values).subspan(row * size, size);
+}
+
+}  // namespace
+
+void Mixture::Resize(const MixtureShape& new_shape, int64_t new_rows) {
+  shape = new_shape;
+  rows = new_rows;
+  const int64_t weights = rows * shape.components;
+  log_pi.resize(weights);
+  mu.resize(weights * shape.dims);
+  sigma.resize(weights * shape.dims);
+  log_scale.resize(weights * shape.dims);
+  scale_tril.resize(shape.full_covariance ? weights * shape.dims * shape.dims : 0);
+}
+
+MixtureRow Mixture::Row(int64_t row) const {
+  const int64_t components = shape.components;
+  const int64_t scales = components * shape.dims;
+  return {shape,
+          RowOf(log_pi, row, components),
+          RowOf(mu, row, scales),
+          RowOf(sigma, row, scales),
+          RowOf(log_scale, row, scales),
+          RowOf(scale_tril, row, shape.full_covariance ? scales * shape.dims : 0)};
+}
+
+int64_t Mixture::FirstNonFiniteRow(int64_t begin, int64_t end) const {
+  for (int64_t row = begin; row < end; ++row) {
+    if (!IsFinite(Row(row))) return row;
+  }
+  return -1;
+}
+
+}  // namespace mdn

@@ -1,0 +1,88 @@
+#ifndef MDN_MODEL_MIXTURE_NOISE_MODEL_H_
+#define MDN_MODEL_MIXTURE_NOISE_MODEL_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "model/mixture/mixture.h"
+
+namespace mdn {
+
+/// How a network describes the covariance of its components; the first four numbers are those of
+/// the reference implementation's enumeration.
+enum class NoiseType {
+  kDiagonal = 1,
+  kIsotropic = 2,
+  kIsotropicAcrossClusters = 3,
+  kFixed = 4,
+  kFull = 5,
+};
+
+/// Which raw output scales component k in dimension d of an isotropic model: k, or
+/// (k * D + d) mod K, which is what the reference's repeat and reshape compute.
+enum class IsotropicLayout { kPerComponent = 1, kTiled = 2 };
+
+/// "diagonal", "isotropic", "isotropic_across_clusters", "fixed", "full".
+absl::string_view NoiseTypeName(NoiseType type);
+std::optional<NoiseType> ParseNoiseType(absl::string_view name);
+/// "per_component", "tiled".
+absl::string_view IsotropicLayoutName(IsotropicLayout layout);
+std::optional<IsotropicLayout> ParseIsotropicLayout(absl::string_view name);
+
+/// Raw sigma outputs of a network: DIAGONAL D*K, ISOTROPIC K, ISOTROPIC_ACROSS_CLUSTERS 1, FIXED 0,
+/// FULL K*D(D+1)/2.
+int64_t SigmaChannels(NoiseType type, int64_t components, int64_t dims);
+
+/// Turns a network's raw outputs into a mixture. Immutable; thread-safe.
+class MixtureHead {
+ public:
+  struct Options {
+    NoiseType noise_type = NoiseType::kDiagonal;
+    /// kIsotropic only.
+    IsotropicLayout isotropic_layout = IsotropicLayout::kTiled;
+    /// kFixed only; finite and positive.
+    double fixed_noise_level = 0;
+    int64_t components = 0;
+    int64_t dims = 0;
+    /// y = y_shift + y_scale * (what the network models), per dimension, finite, y_scale positive;
+    /// empty: as it is.
+    std::vector<double> y_shift;
+    std::vector<double> y_scale;
+  };
+
+  explicit MixtureHead(Options options);
+
+  MixtureShape shape() const;
+  /// Outputs of the network that describe means and scales: K*D + SigmaChannels.
+  int64_t normal_channels() const;
+
+  /// logits [rows, K] and raw [rows, normal_channels()] into `mixture`, which is resized.
+  /// A row of `raw` holds the means, mu = raw[k*D + d], then the sigma outputs. log_pi =
+  /// log_softmax(logits). L's diagonal is exp(raw + 1e-6), with the 1e-6 inside as the reference
+  /// trains it; kFull's outputs are each component's lower triangle of L in row-major order, and
+  /// those off the diagonal are L's entries. Then the change of units of y. Computed in double and
+  /// rounded to float32, where sigma may become 0 or infinite while log_scale stays finite.
+  void Assemble(absl::Span<const float> logits, absl::Span<const float> raw, int64_t rows,
+                Mixture& mixture) const;
+
+ private:
+  void AssembleMeans(absl::Span<const float> raw_mu, int64_t row, Mixture& mixture) const;
+  void AssembleScales(absl::Span<const float> raw_sigma, int64_t row, Mixture& mixture) const;
+  void AssembleFixedScales(int64_t row, Mixture& mixture) const;
+  void AssembleTriangles(absl::Span<const float> raw_sigma, int64_t row, Mixture& mixture) const;
+
+  Options options_;
+  /// 0 unless kFixed.
+  double log_fixed_noise_level_ = 0;
+  /// [D]
+  std::vector<double> log_y_scale_;
+  /// The raw sigma output of each scale; unused if kFixed or kFull. [K, D]
+  std::vector<int64_t> channel_of_scale_;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_MODEL_MIXTURE_NOISE_MODEL_H_
