@@ -1,0 +1,105 @@
+#ifndef MDN_SERVER_BATCHING_BATCH_QUEUE_H_
+#define MDN_SERVER_BATCHING_BATCH_QUEUE_H_
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/batching/task.h"
+#include "server/batching/task_list.h"
+
+namespace mdn {
+
+/// Consecutive rows of one task within a batch.
+struct Slice {
+  Task* task = nullptr;
+  int64_t first_row = 0;
+  int64_t rows = 0;
+  /// Set by whoever evaluates the batch.
+  absl::Status outcome;
+};
+
+/// Rows to evaluate together: those of the slices, in order.
+struct Batch {
+  std::vector<Slice> slices;
+  int64_t rows = 0;
+};
+
+/// What has happened so far. A task that was submitted and is not done waits or is being evaluated.
+struct BatchStats {
+  int64_t submitted = 0;  // tasks
+  int64_t done = 0;       // tasks, refused ones included
+  int64_t batches = 0;
+  int64_t rows = 0;  // in those batches
+};
+
+/// Decides which rows of which tasks make the next batch, and when a task is done. A pure state
+/// machine: time is an argument, nothing is evaluated, and no task is called except by Complete.
+///
+/// Tasks take turns in the order they came; a turn is max_batch_rows rows at most. A turn that does
+/// not fit into what is left of a batch goes on at the head of the next one, and a task with rows
+/// left after its turn goes to the back: large tasks interleave with small ones, and no small task
+/// waits twice. Submitting and cancelling take constant time.
+///
+/// The lists that the methods return hold the tasks which have become done by the call; the caller
+/// hands each list to Complete. Thread-compatible.
+class BatchQueue {
+ public:
+  struct Options {
+    /// At least 1.
+    int64_t max_batch_rows = 512;
+    /// Rows that may wait; a task that has more can never enter.
+    int64_t max_queue_rows = 65536;
+    /// How long a batch that is not full may wait for more rows.
+    std::chrono::microseconds max_batch_delay{0};
+  };
+
+  explicit BatchQueue(const Options& options) : options_(options) {}
+  BatchQueue(const BatchQueue&) = delete;
+  BatchQueue& operator=(const BatchQueue&) = delete;
+
+  /// Queues a task that is new, unless it was cancelled before, has expired (DEADLINE_EXCEEDED) or
+  /// has more rows than may still wait (RESOURCE_EXHAUSTED): then it is done.
+  [[nodiscard]] TaskList Push(Task& task, SteadyTime now);
+
+  /// Fills `batch`, which is empty, with what waits. Done: the tasks that were met and had expired,
+  /// save those with a slice still out. The batch stays empty only if nothing is left waiting.
+  [[nodiscard]] TaskList Take(SteadyTime now, Batch& batch);
+
+  /// Takes back an evaluated batch and empties it. A slice that failed ends its task.
+  [[nodiscard]] TaskList Return(Batch& batch);
+
+  /// Ends the task with `why`, not OK: drops the rows that wait, and it is done unless slices are
+  /// out. A new task will be done when it is pushed. No effect on a task that is done, and none on
+  /// the status of one that has failed already.
+  [[nodiscard]] TaskList Cancel(Task& task, absl::Status why);
+
+  /// When the next batch should be taken: from the beginning of time on if it is full or need not
+  /// wait, never (SteadyTime::max()) if the queue is empty.
+  SteadyTime NextDue() const;
+
+  bool empty() const { return waiting_.empty(); }
+  int64_t waiting_rows() const { return waiting_rows_; }
+  const BatchStats& stats() const { return stats_; }
+
+  /// Calls Done on each of the tasks. Needs no queue and no lock.
+  static void Complete(TaskList done);
+
+ private:
+  absl::Status CheckAdmission(const Task& task, SteadyTime now) const;
+  void TakeTurn(Task& task, Batch& batch);
+  static void AppendRows(Task& task, int64_t rows, Batch& batch);
+  void BeginTurn(Task& task);
+  void End(Task& task, absl::Status outcome);
+  void CollectIfDone(Task& task, TaskList& done);
+
+  const Options options_;
+  TaskList waiting_;
+  int64_t waiting_rows_ = 0;
+  BatchStats stats_;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_SERVER_BATCHING_BATCH_QUEUE_H_

@@ -1,0 +1,99 @@
+#ifndef MDN_SERVER_BATCHING_BATCHER_H_
+#define MDN_SERVER_BATCHING_BATCHER_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "model/engine/engine.h"
+#include "server/batching/batch_queue.h"
+#include "server/batching/task.h"
+
+namespace mdn {
+
+/// Evaluates tasks together on the threads that submit them. Work-conserving: a task that finds the
+/// engine free is evaluated at once, alone; tasks that come meanwhile wait, and whoever finishes
+/// takes all that waits, up to max_batch_rows, as the next batch.
+///
+/// What a task is told, once: OK · RESOURCE_EXHAUSTED, more rows than may still wait ·
+/// DEADLINE_EXCEEDED, its deadline came before its turn; its rows are not evaluated from then on ·
+/// what Cancel gave · INTERNAL, the engine failed, or gave this task numbers that are not finite.
+///
+/// Must outlive every call of its methods, not only the tasks: a thread in Submit may still look
+/// after the queue when its own task is done. So it must not be destroyed within Done. Thread-safe.
+class Batcher {
+ public:
+  struct Options {
+    /// Rows evaluated together; a larger task is evaluated in slices. At least 1.
+    int64_t max_batch_rows = 512;
+    /// Rows that may wait; a task that does not fit is refused with RESOURCE_EXHAUSTED. At least as
+    /// many as the largest task has, which could never enter otherwise.
+    int64_t max_queue_rows = 65536;
+    /// How long a batch that is not full may wait for more rows. 0: not at all, and no timer runs.
+    std::chrono::microseconds max_batch_delay{0};
+    /// Batches evaluated at the same time. At least 1.
+    int concurrency = 1;
+    /// The clock that deadlines and delays are compared with; called with the lock held.
+    std::function<SteadyTime()> now = std::chrono::steady_clock::now;
+  };
+
+  /// `engine` outlives the batcher.
+  Batcher(const Engine& engine, Options options);
+  /// Every task must be done.
+  ~Batcher();
+  Batcher(const Batcher&) = delete;
+  Batcher& operator=(const Batcher&) = delete;
+
+  /// Evaluates the task on this thread if the engine is free, and then whatever came to wait in the
+  /// meantime; else queues it for whoever is evaluating. Every task gets exactly one Done, possibly
+  /// before this returns.
+  void Submit(Task& task);
+
+  /// The caller of a task has gone: completes it with `why`, which is not OK, if it waits; the rows
+  /// that are being evaluated finish first. A task that has not been submitted yet will be
+  /// completed by Submit. No effect once the task is done, but the task must still be alive.
+  void Cancel(Task& task, absl::Status why);
+
+  int64_t queued_rows() const;
+  BatchStats stats() const;
+
+ private:
+  // One batch on its way through the engine, and memory that serves one batch after another.
+  struct Evaluation {
+    Batch batch;
+    std::vector<float> x;
+    Mixture mixture;
+  };
+
+  void Work(std::unique_lock<std::mutex> lock);
+  Evaluation* Begin(TaskList& done);
+  void Evaluate(Evaluation& evaluation) const;
+  void RunTimer();
+  void WaitForDue(std::unique_lock<std::mutex>& lock, SteadyTime due);
+
+  const Engine& engine_;
+  const Options options_;
+  // Each entry belongs to whoever took it from idle_.
+  std::vector<Evaluation> evaluations_;
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  BatchQueue queue_;
+  std::vector<Evaluation*> idle_;
+  bool stopping_ = false;
+  SteadyTime timer_wakes_ = SteadyTime::max();
+
+  // Notified, with mutex_ held, when the timer has to wake earlier than timer_wakes_.
+  std::condition_variable timer_news_;
+  // Runs only if there is a max_batch_delay.
+  std::thread timer_;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_SERVER_BATCHING_BATCHER_H_

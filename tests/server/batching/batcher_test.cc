@@ -1,0 +1,182 @@
+#include "server/batching/batcher.h"
+
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/batching/busy_batcher.h"
+#include "tests/server/batching/recording_task.h"
+#include "tests/support/fake_engine.h"
+
+namespace mdn {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Batcher::Options Limits(int64_t max_batch_rows, int64_t max_queue_rows = 65536) {
+  Batcher::Options options;
+  options.max_batch_rows = max_batch_rows;
+  options.max_queue_rows = max_queue_rows;
+  return options;
+}
+
+TEST(BatcherTest, EvaluatesAtOnceOnTheCallersThreadWhenTheEngineIsFree) {
+  const FakeEngine engine;
+  Batcher batcher(engine, {});
+  RecordingTask task(7, 3);
+  std::thread::id consumer;
+  task.on_consume = [&] { consumer = std::this_thread::get_id(); };
+  batcher.Submit(task);
+  EXPECT_TRUE(task.succeeded());
+  EXPECT_EQ(consumer, std::this_thread::get_id());
+}
+
+TEST(BatcherTest, TasksThatCameWhileTheEngineWasBusyFormOneBatch) {
+  BusyBatcher busy(Limits(512));
+  RecordingTask a(7), b(8, 5), c(20, 2);
+  for (Task* task : {&a, &b, &c}) busy.batcher().Submit(*task);
+  EXPECT_EQ(busy.batcher().queued_rows(), 8);
+  EXPECT_EQ(a.times_done(), 0);
+  busy.Finish();
+  EXPECT_TRUE(a.succeeded() && b.succeeded() && c.succeeded());
+  EXPECT_THAT(busy.engine().batch_sizes(), ElementsAre(1, 8));
+  EXPECT_THAT(busy.engine().calls()[1].first_features, ElementsAre(7, 8, 9, 10, 11, 12, 20, 21));
+}
+
+TEST(BatcherTest, BatchesAreFullWhileEnoughWaits) {
+  BusyBatcher busy(Limits(8));
+  std::vector<std::unique_ptr<RecordingTask>> tasks;
+  for (int i = 0; i < 10; ++i) {
+    tasks.push_back(std::make_unique<RecordingTask>(10 * i, 3));
+    busy.batcher().Submit(*tasks.back());
+  }
+  busy.Finish();
+  EXPECT_THAT(busy.engine().batch_sizes(), ElementsAre(1, 8, 8, 8, 6));
+  for (const auto& task : tasks) EXPECT_TRUE(task->succeeded());
+}
+
+TEST(BatcherTest, LargeTaskIsEvaluatedInSlicesOfItsOwnMemory) {
+  const FakeEngine engine;
+  Batcher batcher(engine, Limits(8));
+  RecordingTask task(100, 20);
+  batcher.Submit(task);
+  EXPECT_TRUE(task.succeeded());
+  EXPECT_THAT(engine.batch_sizes(), ElementsAre(8, 8, 4));
+  const std::vector<FakeEngine::Call> calls = engine.calls();
+  EXPECT_EQ(calls[0].x, task.x().data());
+  EXPECT_EQ(calls[1].x, task.x().data() + 8);
+  EXPECT_EQ(calls[2].x, task.x().data() + 16);
+}
+
+TEST(BatcherTest, SmallTaskDoesNotWaitForAllOfALargeOne) {
+  FakeEngine engine;
+  Batcher batcher(engine, Limits(8));
+  RecordingTask large(100, 80), small(7);
+  engine.Block();
+  std::thread evaluator([&] { batcher.Submit(large); });
+  engine.WaitUntilBlocked();
+  batcher.Submit(small);
+  EXPECT_EQ(batcher.queued_rows(), 73) << "the rest of the large task waits";
+  for (int batch = 0; batch < 3; ++batch) {
+    engine.ReleaseOne();
+    engine.WaitUntilBlocked();
+  }
+  EXPECT_TRUE(small.succeeded());
+  EXPECT_EQ(large.times_done(), 0);
+  engine.Release();
+  evaluator.join();
+  EXPECT_TRUE(large.succeeded());
+}
+
+TEST(BatcherTest, RowsHaveTheSameAnswersAloneAndTogether) {
+  BusyBatcher busy(Limits(16));
+  std::vector<std::unique_ptr<RecordingTask>> tasks;
+  for (int i = 0; i < 100; ++i) {
+    tasks.push_back(std::make_unique<RecordingTask>(100 * i, 1 + i % 40));
+    busy.batcher().Submit(*tasks.back());
+  }
+  busy.Finish();
+  for (const auto& task : tasks) EXPECT_TRUE(task->succeeded());
+}
+
+TEST(BatcherTest, EvaluatesAsManyBatchesAtOnceAsAllowed) {
+  FakeEngine engine;
+  Batcher::Options options;
+  options.concurrency = 2;
+  Batcher batcher(engine, options);
+  engine.Block();
+  RecordingTask a(7), b(8), c(9);
+  std::thread first([&] { batcher.Submit(a); });
+  std::thread second([&] { batcher.Submit(b); });
+  engine.WaitUntilBlocked(2);
+  batcher.Submit(c);
+  EXPECT_EQ(batcher.queued_rows(), 1);
+  engine.Release();
+  first.join();
+  second.join();
+  EXPECT_TRUE(a.succeeded() && b.succeeded() && c.succeeded());
+  EXPECT_EQ(engine.calls().size(), 3);
+}
+
+TEST(BatcherTest, EngineIsFreeForOthersWhileTasksAreBeingCompleted) {
+  const FakeEngine engine;
+  Batcher batcher(engine, {});
+  RecordingTask slow(7), other(8);
+  slow.on_done = [&] {
+    std::thread([&] { batcher.Submit(other); }).join();
+    EXPECT_TRUE(other.succeeded());
+  };
+  batcher.Submit(slow);
+  EXPECT_TRUE(slow.succeeded());
+}
+
+TEST(BatcherTest, TasksThatComeWhileABatchIsBeingCompletedAreNotForgotten) {
+  BusyBatcher busy(Limits(1));
+  RecordingTask a(7), b(8), c(9);
+  a.on_done = [&] { busy.batcher().Submit(c); };
+  for (Task* task : {&a, &b}) busy.batcher().Submit(*task);
+  busy.Finish();
+  EXPECT_TRUE(a.succeeded() && b.succeeded() && c.succeeded());
+}
+
+class BatcherFullTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(BatcherFullTest, RefusesExactlyWhatDoesNotFitAndRecovers) {
+  constexpr int kCapacity = 2000;
+  BusyBatcher busy(Limits(512, kCapacity));
+  std::vector<std::unique_ptr<RecordingTask>> tasks;
+  int refused = 0;
+  for (int i = 0; i < kCapacity + GetParam(); ++i) {
+    tasks.push_back(std::make_unique<RecordingTask>(i));
+    busy.batcher().Submit(*tasks.back());
+    if (tasks.back()->times_done() == 0) continue;
+    ++refused;
+    EXPECT_EQ(tasks.back()->code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(tasks.back()->message(), HasSubstr("max_queue_rows is 2000"));
+  }
+  EXPECT_EQ(refused, GetParam());
+  busy.Finish();
+  EXPECT_THAT(busy.engine().batch_sizes(), ElementsAre(1, 512, 512, 512, 464));
+  RecordingTask afterwards(7);
+  busy.batcher().Submit(afterwards);
+  EXPECT_TRUE(afterwards.succeeded());
+}
+
+INSTANTIATE_TEST_SUITE_P(Excess, BatcherFullTest, ::testing::Values(1, 10, 1000));
+
+TEST(BatcherTest, CountsTasksBatchesAndRows) {
+  BusyBatcher busy(Limits(4, 10));
+  RecordingTask a(7, 6), b(20, 5);
+  for (Task* task : {&a, &b}) busy.batcher().Submit(*task);
+  busy.Finish();
+  const BatchStats stats = busy.batcher().stats();
+  EXPECT_EQ(stats.submitted, 3);
+  EXPECT_EQ(stats.done, 3);
+  EXPECT_EQ(stats.batches, 3);
+  EXPECT_EQ(stats.rows, 7);
+}
+
+}  // namespace
+}  // namespace mdn
