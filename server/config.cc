@@ -1,0 +1,202 @@
+#include "server/config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <optional>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/command_line.h"
+#include "server/cpu_limit.h"
+
+ABSL_FLAG(
+    std::string, model, "",
+    "The checkpoint to serve: a PyTorch .pt or .pth (state dict, training checkpoint or whole "
+    "module), a .safetensors, or a TorchScript archive, whose "
+    "code is run. Required.");
+ABSL_FLAG(
+    std::vector<std::string>, listen, {"127.0.0.1:50051"},
+    "Addresses to serve on, HOST:PORT or unix:PATH, repeated or separated by commas. Port 0 "
+    "picks a free one. There is no encryption: anything but loopback is open to its network.");
+ABSL_FLAG(std::string, model_name, "",
+          "What clients call the model; by default the file's name without its extension.");
+ABSL_FLAG(
+    std::string, noise_type, "",
+    "What the network's outputs mean, where the checkpoint does not say: diagonal, isotropic, "
+    "isotropic_across_clusters, fixed or full.");
+ABSL_FLAG(double, fixed_noise_level, 0,
+          "The standard deviation of a model with the noise type fixed.");
+ABSL_FLAG(
+    std::string, isotropic_layout, "",
+    "For the noise type isotropic: tiled (what models trained by the reference implementation "
+    "mean, and the default) or per_component.");
+ABSL_FLAG(std::string, engine, "auto", "What evaluates the network: auto or torch.");
+ABSL_FLAG(int64_t, max_batch_rows, mdn::Limits().max_batch_rows,
+          "Rows evaluated together; larger requests are evaluated in slices.");
+ABSL_FLAG(
+    int64_t, max_queue_rows, mdn::Limits().max_queue_rows,
+    "Rows that may wait for the engine; requests beyond are refused with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(absl::Duration, max_batch_delay, absl::ZeroDuration(),
+          "How long a batch that is not full may wait for more rows. 0 never waits, which is best "
+          "for all but very large networks.");
+ABSL_FLAG(int64_t, max_request_rows, mdn::Limits().max_request_rows,
+          "Rows of x that one request may hold.");
+ABSL_FLAG(int64_t, max_samples_per_request, mdn::Limits().max_samples_per_request,
+          "Samples, or points of y, that one request may ask for over all its rows.");
+ABSL_FLAG(int64_t, max_message_bytes, mdn::Limits().max_message_bytes,
+          "Bytes of one request or response. gRPC clients receive 4 MiB unless told otherwise.");
+ABSL_FLAG(int, max_inflight_requests, 1024,
+          "Calls served at the same time; those beyond are refused with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(
+    int, threads, 0,
+    "Batches evaluated at the same time. 0: as many as this process may use processors, by its "
+    "affinity and its control group's limit.");
+ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
+          "On SIGTERM or SIGINT: how long calls in flight may take to end.");
+
+namespace mdn {
+namespace {
+
+template <class T>
+absl::Status OutOfRange(absl::string_view flag, T value, absl::string_view expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, ": got ", value, "; expected ", expected));
+}
+
+absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return OutOfRange(flag, value, absl::StrCat(least, " to ", most));
+}
+
+absl::Status CheckDuration(absl::string_view flag, absl::Duration value, absl::Duration most) {
+  if (value >= absl::ZeroDuration() && value <= most) return absl::OkStatus();
+  return OutOfRange(flag, absl::FormatDuration(value),
+                    absl::StrCat("0 to ", absl::FormatDuration(most)));
+}
+
+absl::Status CheckAddress(const std::string& address) {
+  constexpr absl::string_view kUnix = "unix:";
+  if (absl::StartsWith(address, kUnix) && address.size() > kUnix.size()) return absl::OkStatus();
+  const size_t colon = address.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos && colon > 0 &&
+      absl::SimpleAtoi(absl::string_view(address).substr(colon + 1), &port) && port >= 0 &&
+      port <= 65535) {
+    return absl::OkStatus();
+  }
+  return OutOfRange("listen", absl::StrCat("'", address, "'"),
+                    "HOST:PORT with a port from 0 to 65535, or unix:PATH");
+}
+
+absl::StatusOr<ConfigHints> HintsFromFlags() {
+  ConfigHints hints;
+  hints.origin = "the flags";
+  if (const std::string name = absl::GetFlag(FLAGS_noise_type); !name.empty()) {
+    hints.noise_type = ParseNoiseType(name);
+    if (!hints.noise_type.has_value()) {
+      return OutOfRange("noise_type", absl::StrCat("'", name, "'"),
+                        "diagonal, isotropic, isotropic_across_clusters, fixed or full");
+    }
+  }
+  if (const double level = absl::GetFlag(FLAGS_fixed_noise_level); level != 0) {
+    if (!(std::isfinite(level) && level > 0)) {
+      return OutOfRange("fixed_noise_level", level, "a finite number above 0");
+    }
+    hints.fixed_noise_level = level;
+  }
+  if (const std::string name = absl::GetFlag(FLAGS_isotropic_layout); !name.empty()) {
+    hints.isotropic_layout = ParseIsotropicLayout(name);
+    if (!hints.isotropic_layout.has_value()) {
+      return OutOfRange("isotropic_layout", absl::StrCat("'", name, "'"), "tiled or per_component");
+    }
+  }
+  return hints;
+}
+
+absl::StatusOr<Limits> LimitsFromFlags() {
+  Limits limits;
+  limits.max_request_rows = absl::GetFlag(FLAGS_max_request_rows);
+  limits.max_samples_per_request = absl::GetFlag(FLAGS_max_samples_per_request);
+  limits.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
+  limits.max_batch_rows = absl::GetFlag(FLAGS_max_batch_rows);
+  limits.max_queue_rows = absl::GetFlag(FLAGS_max_queue_rows);
+  constexpr int64_t kMostRows = int64_t{1} << 30;
+  for (const absl::Status& status :
+       {CheckRange("max_request_rows", limits.max_request_rows, 1, kMostRows),
+        CheckRange("max_samples_per_request", limits.max_samples_per_request, 1, kMostRows),
+        CheckRange("max_message_bytes", limits.max_message_bytes, 4096, int64_t{1} << 30),
+        CheckRange("max_batch_rows", limits.max_batch_rows, 1, 1 << 20),
+        CheckRange("max_queue_rows", limits.max_queue_rows, limits.max_request_rows, kMostRows)}) {
+    if (!status.ok()) return status;
+  }
+  return limits;
+}
+
+absl::Status CheckRest(const Config& config) {
+  if (config.model_path.empty()) {
+    return absl::InvalidArgumentError("--model is missing; expected the checkpoint to serve");
+  }
+  if (config.engine != "auto" && config.engine != "torch") {
+    return OutOfRange("engine", absl::StrCat("'", config.engine, "'"), "auto or torch");
+  }
+  if (config.listen.empty()) return OutOfRange("listen", "nothing", "at least one address");
+  for (const std::string& address : config.listen) {
+    if (absl::Status status = CheckAddress(address); !status.ok()) return status;
+  }
+  for (const absl::Status& status :
+       {CheckRange("threads", config.threads, 1, 1024),
+        CheckRange("max_inflight_requests", config.max_inflight_requests, 1, 1 << 20),
+        CheckDuration("max_batch_delay", config.max_batch_delay, absl::Seconds(10)),
+        CheckDuration("drain_timeout", config.drain_timeout, absl::Hours(24))}) {
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ConfigFromFlags() {
+  Config config;
+  config.model_path = absl::GetFlag(FLAGS_model);
+  config.model_name = absl::GetFlag(FLAGS_model_name);
+  if (config.model_name.empty()) {
+    config.model_name = std::filesystem::path(config.model_path).stem().string();
+  }
+  config.engine = absl::GetFlag(FLAGS_engine);
+  config.listen = absl::GetFlag(FLAGS_listen);
+  config.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
+  config.threads = absl::GetFlag(FLAGS_threads);
+  if (config.threads == 0) config.threads = UsableCpus();
+  config.max_inflight_requests = absl::GetFlag(FLAGS_max_inflight_requests);
+  config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
+
+  absl::StatusOr<ConfigHints> hints = HintsFromFlags();
+  if (!hints.ok()) return hints.status();
+  config.load.flags = *std::move(hints);
+  config.load.allow_torchscript = true;  // The operator named the file.
+  absl::StatusOr<Limits> limits = LimitsFromFlags();
+  if (!limits.ok()) return limits.status();
+  config.limits = *limits;
+  if (absl::Status status = CheckRest(config); !status.ok()) return status;
+  return config;
+}
+
+std::string ConfigHelp() {
+  return absl::StrCat(
+      "mdn_server serves a mixture density network over gRPC.\n\n"
+      "  mdn_server --model=PATH [--listen=127.0.0.1:50051] [flags]\n\n"
+      "It prints 'listening on ADDRESS' for each address once it is ready, and ends with SIGTERM "
+      "or\n"
+      "SIGINT after the calls in flight; a second signal ends it at once.\n\nFlags:\n",
+      FlagsHelp("server/config.cc"),
+      "\nExit codes: 64 wrong usage, 65 a bad checkpoint, 66 no such file, 69 an address is "
+      "taken,\n"
+      "70 an internal error.\n");
+}
+
+}  // namespace mdn

@@ -1,0 +1,40 @@
+#ifndef MDN_SERVER_CONFIG_H_
+#define MDN_SERVER_CONFIG_H_
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "model/checkpoint/checkpoint.h"
+#include "server/limits.h"
+
+namespace mdn {
+
+/// Everything that the operator decides. Checked: whatever a Config holds can be used as it is.
+struct Config {
+  std::string model_path;
+  std::string model_name;
+  /// "auto" or "torch".
+  std::string engine;
+  /// HOST:PORT or unix:PATH each; at least one.
+  std::vector<std::string> listen;
+  LoadOptions load;
+  Limits limits;
+  absl::Duration max_batch_delay;
+  /// Batches evaluated at the same time; at least 1.
+  int threads = 1;
+  int max_inflight_requests = 1;
+  absl::Duration drain_timeout;
+};
+
+/// The flags' present values. INVALID_ARGUMENT names the flag, its value and what was expected.
+absl::StatusOr<Config> ConfigFromFlags();
+
+/// The text of --help.
+std::string ConfigHelp();
+
+}  // namespace mdn
+
+#endif  // MDN_SERVER_CONFIG_H_

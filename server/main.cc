@@ -1,0 +1,138 @@
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "server/command_line.h"
+#include "server/config.h"
+#include "server/repository/model_loader.h"
+#include "server/repository/model_repository.h"
+#include "server/server.h"
+#include "server/transport.h"
+
+ABSL_FLAG(bool, help, false, "Show this text.");
+ABSL_FLAG(bool, version, false, "Show the version.");
+
+namespace mdn {
+namespace {
+
+// Exit codes of sysexits.h.
+constexpr int kUsage = 64;
+constexpr int kBadData = 65;
+constexpr int kNoInput = 66;
+constexpr int kUnavailable = 69;
+constexpr int kSoftware = 70;
+
+int Fail(int code, absl::string_view message) {
+  std::fprintf(stderr, "mdn_server: %.*s\n", static_cast<int>(message.size()), message.data());
+  return code;
+}
+
+int LoadFailureCode(const absl::Status& status) {
+  if (absl::IsNotFound(status) || absl::IsPermissionDenied(status)) return kNoInput;
+  return absl::IsInvalidArgument(status) ? kBadData : kSoftware;
+}
+
+absl::StatusOr<std::shared_ptr<ServedModel>> LoadModel(const Config& config) {
+  Batcher::Options batching;
+  batching.max_batch_rows = config.limits.max_batch_rows;
+  batching.max_queue_rows = config.limits.max_queue_rows;
+  batching.max_batch_delay = absl::ToChronoMicroseconds(config.max_batch_delay);
+  batching.concurrency = config.threads;
+  return LoadModel(config.model_path, config.load, config.model_name, 1, config.engine, batching);
+}
+
+Server::Options ServerOptions(const Config& config) {
+  Server::Options options;
+  options.listen = config.listen;
+  options.limits = config.limits;
+  options.max_inflight_requests = config.max_inflight_requests;
+  options.pollers = config.threads + 1;
+  options.drain_timeout = config.drain_timeout;
+  return options;
+}
+
+sigset_t EndSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+int AwaitSignal(const sigset_t& signals) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+  return signal;
+}
+
+void LogModel(const ServedModel& model) {
+  const ModelDescription& description = model.description();
+  const ModelConfig& config = description.config;
+  spdlog::info("model '{}': {} in, {} out, {} components, {} noise, {} checkpoint, {} engine",
+               description.name, config.dim_in, config.dim_out, config.n_components,
+               std::string(NoiseTypeName(config.noise_type)),
+               std::string(CheckpointFormatName(description.format)),
+               std::string(model.engine().name()));
+}
+
+int Serve(const Config& config) {
+  const sigset_t signals = EndSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // Before any thread exists.
+  RouteGrpcLogs();
+  RaiseOpenFileLimit();
+
+  absl::StatusOr<std::shared_ptr<ServedModel>> model = LoadModel(config);
+  if (!model.ok()) {
+    return Fail(LoadFailureCode(model.status()), model.status().message());
+  }
+  LogModel(**model);
+  ModelRepository repository;
+  repository.Add(*std::move(model));
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(ServerOptions(config), repository);
+  if (!server.ok()) return Fail(kUnavailable, server.status().message());
+  for (const std::string& address : (*server)->addresses()) {
+    std::printf("listening on %s\n", address.c_str());
+  }
+  std::fflush(stdout);
+
+  spdlog::info("{}: draining", strsignal(AwaitSignal(signals)));
+  std::thread([signals] { _exit(128 + AwaitSignal(signals)); }).detach();
+  (*server)->Drain();
+  spdlog::info("drained");
+  return 0;
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("mdn_server"));
+  absl::StatusOr<std::vector<std::string>> rest = ParseFlags(arguments);
+  if (!rest.ok()) return Fail(kUsage, rest.status().message());
+  if (!rest->empty()) {
+    return Fail(kUsage, absl::StrCat("cannot use the argument '", rest->front(),
+                                     "'; expected flags only, see --help"));
+  }
+  if (absl::GetFlag(FLAGS_help)) {
+    std::fputs(ConfigHelp().c_str(), stdout);
+    return 0;
+  }
+  if (absl::GetFlag(FLAGS_version)) {
+    std::puts("mdn_server " MDN_VERSION);
+    return 0;
+  }
+  const absl::StatusOr<Config> config = ConfigFromFlags();
+  if (!config.ok()) return Fail(kUsage, config.status().message());
+  return Serve(*config);
+}
+
+}  // namespace
+}  // namespace mdn
+
+int main(int argc, char** argv) {
+  return mdn::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,0 +1,177 @@
+#ifndef MDN_SERVER_RPC_CALL_H_
+#define MDN_SERVER_RPC_CALL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+#include "absl/status/status.h"
+#include "server/batching/task.h"
+#include "server/rpc/status.h"
+
+namespace mdn {
+
+/// What a completion queue's tag points to.
+class CompletionEvent {
+ public:
+  virtual void Complete(bool ok) = 0;
+
+ protected:
+  ~CompletionEvent() = default;
+};
+
+/// An event that calls a member function of its owner.
+template <class Owner>
+class MemberEvent final : public CompletionEvent {
+ public:
+  using Method = void (Owner::*)(bool ok);
+  MemberEvent(Owner* owner, Method method) : owner_(owner), method_(method) {}
+  void Complete(bool ok) override { (owner_->*method_)(ok); }
+
+ private:
+  Owner* const owner_;
+  const Method method_;
+};
+
+/// Bounds the calls in flight, and knows when the last one has ended. Thread-safe; destroy it after
+/// the threads that complete events have ended.
+class CallGate {
+ public:
+  explicit CallGate(int64_t limit) : limit_(limit) {}
+
+  /// Counts a call that has arrived, and says whether it may be served.
+  absl::Status Enter();
+  /// The call has ended and touches nothing any more.
+  void Leave();
+  /// Returns once no call is in flight.
+  void AwaitEmpty();
+  int64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
+
+ private:
+  const int64_t limit_;
+  std::atomic<int64_t> in_flight_{0};
+  std::mutex mutex_;
+  std::condition_variable empty_;
+};
+
+/// The call's deadline; SteadyTime::max() where the caller set none.
+SteadyTime Deadline(const grpc::ServerContext& context);
+
+/// What became of a call whose caller has gone.
+absl::Status GoneStatus(const grpc::ServerContext& context);
+
+/// What the calls of one service on one queue share; it outlives them.
+template <class Service>
+struct CallEndpoint {
+  Service& service;
+  grpc::ServerCompletionQueue& queue;
+  CallGate& gate;
+};
+
+/// One unary call on a completion queue, from the wait for its arrival until its end. It owns
+/// itself from Listen on. When it arrives it puts the next one in its place. `Rpc` names the
+/// method:
+///   using Request, Response;
+///   static void Listen(Service&, grpc::ServerContext*, Request*,
+///                      grpc::ServerAsyncResponseWriter<Response>*, grpc::ServerCompletionQueue*,
+///                      void* tag);
+/// Events may come on several threads; Serve and Abandon may overlap.
+template <class Rpc, class Service>
+class UnaryCall {
+ public:
+  using Request = typename Rpc::Request;
+  using Response = typename Rpc::Response;
+
+  explicit UnaryCall(CallEndpoint<Service>& endpoint) : endpoint_(endpoint) {}
+  virtual ~UnaryCall() = default;
+  UnaryCall(const UnaryCall&) = delete;
+  UnaryCall& operator=(const UnaryCall&) = delete;
+
+  /// Waits for a call. From here on the object may be gone at any time.
+  void Listen() {
+    context_.AsyncNotifyWhenDone(&gone_);
+    Rpc::Listen(endpoint_.service, &context_, &request_, &writer_, &endpoint_.queue, &arrived_);
+  }
+
+ protected:
+  virtual void ListenForNext() = 0;
+  /// Leads to exactly one Finish, now or later, on this thread or another.
+  virtual void Serve() = 0;
+  /// The caller has gone before the answer was sent. Finish is still called.
+  virtual void Abandon(absl::Status /*why*/) {}
+
+  const Request& request() const { return request_; }
+  Response& response() { return response_; }
+  grpc::ServerContext& context() { return context_; }
+  CallEndpoint<Service>& endpoint() { return endpoint_; }
+
+  /// Sends the response, or the error. The call may be gone when this returns.
+  void Finish(const absl::Status& status) {
+    if (status.ok()) {
+      writer_.Finish(response_, grpc::Status::OK, &finished_);
+    } else {
+      writer_.FinishWithError(ToGrpcStatus(status, context_), &finished_);
+    }
+  }
+
+ private:
+  void Arrived(bool ok) {
+    if (!ok) {  // The server is shutting down.
+      delete this;
+      return;
+    }
+    ListenForNext();
+    if (absl::Status status = endpoint_.gate.Enter(); !status.ok()) {
+      Finish(status);
+    } else {
+      Serve();
+    }
+  }
+
+  void Gone(bool /*ok*/) {
+    if (context_.IsCancelled()) Abandon(GoneStatus(context_));
+    Release();
+  }
+
+  void Finished(bool /*ok*/) { Release(); }
+
+  void Release() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    CallGate& gate = endpoint_.gate;
+    delete this;
+    gate.Leave();
+  }
+
+  CallEndpoint<Service>& endpoint_;
+  MemberEvent<UnaryCall> arrived_{this, &UnaryCall::Arrived};
+  MemberEvent<UnaryCall> gone_{this, &UnaryCall::Gone};
+  MemberEvent<UnaryCall> finished_{this, &UnaryCall::Finished};
+  /// The end has two events, in any order: the answer is sent, and the caller is done with.
+  std::atomic<int> references_{2};
+  grpc::ServerContext context_;
+  Request request_;
+  Response response_;
+  grpc::ServerAsyncResponseWriter<Response> writer_{&context_};
+};
+
+/// A call that is answered at once by `static absl::Status Rpc::Answer(Service&, const Request&,
+/// Response&)`.
+template <class Rpc, class Service>
+class ImmediateCall final : public UnaryCall<Rpc, Service> {
+ public:
+  using UnaryCall<Rpc, Service>::UnaryCall;
+
+ private:
+  void ListenForNext() override { (new ImmediateCall(this->endpoint()))->Listen(); }
+  void Serve() override {
+    this->Finish(Rpc::Answer(this->endpoint().service, this->request(), this->response()));
+  }
+};
+
+}  // namespace mdn
+
+#endif  // MDN_SERVER_RPC_CALL_H_

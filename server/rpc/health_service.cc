@@ -1,0 +1,193 @@
+#include "server/rpc/health_service.h"
+
+#include <atomic>
+
+namespace mdn {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+struct CheckRpc {
+  using Request = HealthCheckRequest;
+  using Response = HealthCheckResponse;
+  static void Listen(HealthService& service, grpc::ServerContext* context, Request* request,
+                     grpc::ServerAsyncResponseWriter<Response>* writer,
+                     grpc::ServerCompletionQueue* queue, void* tag) {
+    service.async_service().RequestCheck(context, request, writer, queue, queue, tag);
+  }
+  static absl::Status Answer(const HealthService& service, const Request& request,
+                             Response& response) {
+    const HealthService::ServingStatus status = service.Status(request.service());
+    if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
+      return absl::NotFoundError("service: there is no such service");
+    }
+    response.set_status(status);
+    return absl::OkStatus();
+  }
+};
+
+/// One watch, from the wait for it until its end. It owns itself from Listen on. Writes at most one
+/// message at a time and leaves out what was overtaken meanwhile.
+class WatchCall final : public HealthService::Watcher {
+ public:
+  explicit WatchCall(CallEndpoint<HealthService>& endpoint) : endpoint_(endpoint) {}
+
+  void Listen() {
+    context_.AsyncNotifyWhenDone(&gone_event_);
+    endpoint_.service.async_service().RequestWatch(&context_, &request_, &writer_, &endpoint_.queue,
+                                                   &endpoint_.queue, &arrived_event_);
+  }
+
+  void Changed(HealthService::ServingStatus status) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    latest_ = status;
+    AdvanceLocked();
+  }
+
+  void End() override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    EndLocked(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is draining"));
+  }
+
+ private:
+  void Arrived(bool ok) {
+    if (!ok) {  // The server is shutting down.
+      delete this;
+      return;
+    }
+    (new WatchCall(endpoint_))->Listen();
+    if (absl::Status status = endpoint_.gate.Enter(); !status.ok()) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      EndLocked(ToGrpcStatus(status, context_));
+    } else {
+      endpoint_.service.Subscribe(request_.service(), *this);
+    }
+  }
+
+  void Written(bool ok) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    writing_ = false;
+    if (!ok) DropLocked();
+    AdvanceLocked();
+  }
+
+  void Gone(bool /*ok*/) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      DropLocked();
+      AdvanceLocked();
+    }
+    Release();
+  }
+
+  void Finished(bool /*ok*/) { Release(); }
+
+  /// Nobody reads any more.
+  void DropLocked() {
+    written_ = latest_;
+    EndLocked(grpc::Status::CANCELLED);
+  }
+
+  void EndLocked(const grpc::Status& status) {
+    if (ending_) return;
+    ending_ = true;
+    end_status_ = status;
+    AdvanceLocked();
+  }
+
+  void AdvanceLocked() {
+    if (writing_ || finishing_) return;
+    if (latest_ != written_) {
+      written_ = latest_;
+      writing_ = true;
+      HealthCheckResponse response;
+      response.set_status(latest_);
+      writer_.Write(response, &written_event_);
+    } else if (ending_) {
+      finishing_ = true;
+      writer_.Finish(end_status_, &finished_event_);
+    }
+  }
+
+  void Release() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    CallGate& gate = endpoint_.gate;
+    endpoint_.service.Unsubscribe(*this);
+    delete this;
+    gate.Leave();
+  }
+
+  CallEndpoint<HealthService>& endpoint_;
+  MemberEvent<WatchCall> arrived_event_{this, &WatchCall::Arrived};
+  MemberEvent<WatchCall> written_event_{this, &WatchCall::Written};
+  MemberEvent<WatchCall> finished_event_{this, &WatchCall::Finished};
+  MemberEvent<WatchCall> gone_event_{this, &WatchCall::Gone};
+  std::atomic<int> references_{2};
+  grpc::ServerContext context_;
+  HealthCheckRequest request_;
+  grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&context_};
+
+  // Guarded by mutex_, which is taken after HealthService's.
+  std::mutex mutex_;
+  HealthService::ServingStatus latest_ = HealthCheckResponse::UNKNOWN;
+  HealthService::ServingStatus written_ = HealthCheckResponse::UNKNOWN;
+  grpc::Status end_status_;
+  bool writing_ = false;
+  bool ending_ = false;
+  bool finishing_ = false;
+};
+
+}  // namespace
+
+void HealthService::Listen(CallEndpoint<HealthService>& endpoint, int depth) {
+  for (int i = 0; i < depth; ++i) {
+    (new ImmediateCall<CheckRpc, HealthService>(endpoint))->Listen();
+    (new WatchCall(endpoint))->Listen();
+  }
+}
+
+void HealthService::SetServing(const std::string& service, bool serving) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (draining_) return;
+  const ServingStatus status =
+      serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+  statuses_[service] = status;
+  for (const auto& [watcher, watched] : watchers_) {
+    if (watched == service) watcher->Changed(status);
+  }
+}
+
+void HealthService::Drain() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  draining_ = true;
+  for (auto& [service, status] : statuses_) status = HealthCheckResponse::NOT_SERVING;
+  for (const auto& [watcher, service] : watchers_) {
+    watcher->Changed(StatusLocked(service));
+    watcher->End();
+  }
+}
+
+HealthService::ServingStatus HealthService::Status(const std::string& service) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return StatusLocked(service);
+}
+
+HealthService::ServingStatus HealthService::StatusLocked(const std::string& service) const {
+  const auto found = statuses_.find(service);
+  return found == statuses_.end() ? HealthCheckResponse::SERVICE_UNKNOWN : found->second;
+}
+
+void HealthService::Subscribe(const std::string& service, Watcher& watcher) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  watchers_.emplace(&watcher, service);
+  watcher.Changed(StatusLocked(service));
+  if (draining_) watcher.End();
+}
+
+void HealthService::Unsubscribe(Watcher& watcher) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  watchers_.erase(&watcher);
+}
+
+}  // namespace mdn

@@ -1,0 +1,64 @@
+#ifndef MDN_SERVER_RPC_HEALTH_SERVICE_H_
+#define MDN_SERVER_RPC_HEALTH_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "server/rpc/call.h"
+
+namespace mdn {
+
+/// grpc.health.v1.Health. Unlike gRPC's own service it ends its watches when the server drains,
+/// which would otherwise hold the shutdown to its deadline. Thread-safe.
+class HealthService {
+ public:
+  using ServingStatus = grpc::health::v1::HealthCheckResponse::ServingStatus;
+
+  /// Told of every change of one service; called without delay, under HealthService's lock.
+  class Watcher {
+   public:
+    virtual void Changed(ServingStatus status) = 0;
+    /// The server drains: no change will follow.
+    virtual void End() = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
+  grpc::Service& grpc_service() { return async_service_; }
+  grpc::health::v1::Health::AsyncService& async_service() { return async_service_; }
+
+  /// See MdnService::Listen.
+  static void Listen(CallEndpoint<HealthService>& endpoint, int depth);
+
+  /// The empty name stands for the whole server. No effect once draining.
+  void SetServing(const std::string& service, bool serving);
+  /// Everything turns NOT_SERVING for good, and watches end.
+  void Drain();
+
+  /// SERVICE_UNKNOWN where no status was ever set.
+  ServingStatus Status(const std::string& service) const;
+
+  /// Calls watcher.Changed with the present status, and from then on until Unsubscribe.
+  void Subscribe(const std::string& service, Watcher& watcher);
+  void Unsubscribe(Watcher& watcher);
+
+ private:
+  ServingStatus StatusLocked(const std::string& service) const;
+
+  grpc::health::v1::Health::AsyncService async_service_;
+
+  // Guarded by mutex_.
+  mutable std::mutex mutex_;
+  std::map<std::string, ServingStatus> statuses_;
+  std::map<Watcher*, std::string> watchers_;
+  bool draining_ = false;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_SERVER_RPC_HEALTH_SERVICE_H_

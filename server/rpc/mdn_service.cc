@@ -1,0 +1,226 @@
+#include "server/rpc/mdn_service.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "server/rpc/operations.h"
+
+namespace mdn {
+namespace {
+
+template <class Response>
+using Writer = grpc::ServerAsyncResponseWriter<Response>;
+using Queue = grpc::ServerCompletionQueue;
+
+void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
+  spec.set_name(model.name);
+  spec.set_version(model.version);
+}
+
+absl::StatusOr<std::shared_ptr<ServedModel>> FindModel(const MdnService& service,
+                                                       const v1::ModelSpec& spec) {
+  return service.repository().Find(spec.name(), spec.version());
+}
+
+// The three methods that evaluate the network.
+
+struct PredictRpc {
+  using Request = v1::PredictRequest;
+  using Response = v1::PredictResponse;
+  using Operation = PredictOperation;
+  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
+                     Writer<Response>* writer, Queue* queue, void* tag) {
+    service.async_service().RequestPredict(context, request, writer, queue, queue, tag);
+  }
+};
+
+struct SampleRpc {
+  using Request = v1::SampleRequest;
+  using Response = v1::SampleResponse;
+  using Operation = SampleOperation;
+  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
+                     Writer<Response>* writer, Queue* queue, void* tag) {
+    service.async_service().RequestSample(context, request, writer, queue, queue, tag);
+  }
+};
+
+struct LogLikelihoodRpc {
+  using Request = v1::LogLikelihoodRequest;
+  using Response = v1::LogLikelihoodResponse;
+  using Operation = LogLikelihoodOperation;
+  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
+                     Writer<Response>* writer, Queue* queue, void* tag) {
+    service.async_service().RequestLogLikelihood(context, request, writer, queue, queue, tag);
+  }
+};
+
+/// A call whose rows become a task of its model's batcher.
+template <class Rpc>
+class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
+ public:
+  using UnaryCall<Rpc, MdnService>::UnaryCall;
+
+ private:
+  using Operation = typename Rpc::Operation;
+
+  class RowsTask final : public Task {
+   public:
+    RowsTask(EvaluatingCall& call, Operation operation, SteadyTime deadline)
+        : Task(operation.rows().x(), operation.rows().count(), deadline),
+          call_(call),
+          operation_(std::move(operation)) {}
+    void Consume(const Mixture& mixture, int64_t begin, int64_t first_row, int64_t rows) override {
+      operation_.Consume(mixture, begin, first_row, rows);
+    }
+    void Done(absl::Status status) override { call_.Finish(status); }
+
+   private:
+    EvaluatingCall& call_;
+    Operation operation_;
+  };
+
+  void ListenForNext() override { (new EvaluatingCall(this->endpoint()))->Listen(); }
+
+  void Serve() override {
+    if (absl::Status status = Prepare(); !status.ok()) {
+      this->Finish(status);
+      return;
+    }
+    if (!task_.has_value()) {  // There is nothing to evaluate.
+      this->Finish(absl::OkStatus());
+      return;
+    }
+    Phase expected = Phase::kPreparing;
+    if (phase_.compare_exchange_strong(expected, Phase::kSubmitted)) {
+      // The call, and with it its share of the model, may be gone long before Submit returns.
+      const std::shared_ptr<ServedModel> model = model_;
+      model->batcher().Submit(*task_);
+    } else {
+      this->Finish(GoneStatus(this->context()));
+    }
+  }
+
+  absl::Status Prepare() {
+    const MdnService& service = this->endpoint().service;
+    auto model = FindModel(service, this->request().model());
+    if (!model.ok()) return model.status();
+    model_ = *std::move(model);
+    const ModelShape shape{model_->engine().dim_in(), model_->engine().shape()};
+    auto operation = Operation::Create(this->request(), shape, service.limits(), this->response());
+    if (!operation.ok()) return operation.status();
+    SetSpec(model_->description(), *this->response().mutable_model());
+    if (!operation->empty()) {
+      task_.emplace(*this, *std::move(operation), Deadline(this->context()));
+    }
+    return absl::OkStatus();
+  }
+
+  void Abandon(absl::Status why) override {
+    Phase expected = Phase::kPreparing;
+    if (!phase_.compare_exchange_strong(expected, Phase::kAbandoned)) {
+      model_->batcher().Cancel(*task_, std::move(why));
+    }
+  }
+
+  enum class Phase { kPreparing, kSubmitted, kAbandoned };
+
+  /// Set before the phase leaves kPreparing for kSubmitted, then constant.
+  std::shared_ptr<ServedModel> model_;
+  std::optional<RowsTask> task_;
+  std::atomic<Phase> phase_{Phase::kPreparing};
+};
+
+// The methods that answer from what is known.
+
+v1::IsotropicLayout Layout(const ModelConfig& config) {
+  if (config.noise_type != NoiseType::kIsotropic) return v1::ISOTROPIC_LAYOUT_UNSPECIFIED;
+  return static_cast<v1::IsotropicLayout>(config.isotropic_layout);
+}
+
+void SetLimits(const Limits& limits, v1::Limits& message) {
+  message.set_max_request_rows(limits.max_request_rows);
+  message.set_max_samples_per_request(limits.max_samples_per_request);
+  message.set_max_message_bytes(limits.max_message_bytes);
+  message.set_max_batch_rows(limits.max_batch_rows);
+  message.set_max_queue_rows(limits.max_queue_rows);
+}
+
+void SetInfo(const ServedModel& model, const Limits& limits, v1::ModelInfo& info) {
+  const ModelDescription& description = model.description();
+  const ModelConfig& config = description.config;
+  SetSpec(description, *info.mutable_model());
+  info.set_dim_in(config.dim_in);
+  info.set_dim_out(config.dim_out);
+  info.set_n_components(config.n_components);
+  if (config.hidden_dim > 0) {
+    info.add_hidden_sizes(config.hidden_dim);
+    info.add_hidden_sizes(config.hidden_dim);
+  }
+  info.set_noise_type(static_cast<v1::NoiseType>(config.noise_type));
+  if (config.noise_type == NoiseType::kFixed) {
+    info.set_fixed_noise_level(config.fixed_noise_level);
+  }
+  info.set_isotropic_layout(Layout(config));
+  info.set_standardized(!config.x_scale.empty() || !config.y_scale.empty());
+  info.set_format(std::string(CheckpointFormatName(description.format)));
+  info.set_sha256(description.sha256);
+  info.set_engine(std::string(model.engine().name()));
+  const timespec loaded = absl::ToTimespec(description.loaded_at);
+  info.mutable_loaded_at()->set_seconds(loaded.tv_sec);
+  info.mutable_loaded_at()->set_nanos(static_cast<int32_t>(loaded.tv_nsec));
+  SetLimits(limits, *info.mutable_limits());
+  info.set_source(config.source);
+}
+
+struct GetModelRpc {
+  using Request = v1::GetModelRequest;
+  using Response = v1::ModelInfo;
+  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
+                     Writer<Response>* writer, Queue* queue, void* tag) {
+    service.async_service().RequestGetModel(context, request, writer, queue, queue, tag);
+  }
+  static absl::Status Answer(const MdnService& service, const Request& request,
+                             Response& response) {
+    const auto model = FindModel(service, request.model());
+    if (!model.ok()) return model.status();
+    SetInfo(**model, service.limits(), response);
+    return absl::OkStatus();
+  }
+};
+
+struct ListModelsRpc {
+  using Request = v1::ListModelsRequest;
+  using Response = v1::ListModelsResponse;
+  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
+                     Writer<Response>* writer, Queue* queue, void* tag) {
+    service.async_service().RequestListModels(context, request, writer, queue, queue, tag);
+  }
+  static absl::Status Answer(const MdnService& service, const Request& /*request*/,
+                             Response& response) {
+    for (const auto& model : service.repository().List()) {
+      v1::ModelVersion& version = *response.add_models();
+      SetSpec(model->description(), *version.mutable_model());
+      version.set_state(v1::MODEL_STATE_READY);
+      version.set_is_default(model->description().name == service.repository().default_name());
+    }
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace
+
+MdnService::MdnService(const ModelRepository& repository, const Limits& limits)
+    : repository_(repository), limits_(limits) {}
+
+void MdnService::Listen(CallEndpoint<MdnService>& endpoint, int depth) {
+  for (int i = 0; i < depth; ++i) {
+    (new EvaluatingCall<PredictRpc>(endpoint))->Listen();
+    (new EvaluatingCall<SampleRpc>(endpoint))->Listen();
+    (new EvaluatingCall<LogLikelihoodRpc>(endpoint))->Listen();
+    (new ImmediateCall<GetModelRpc, MdnService>(endpoint))->Listen();
+    (new ImmediateCall<ListModelsRpc, MdnService>(endpoint))->Listen();
+  }
+}
+
+}  // namespace mdn

@@ -1,0 +1,105 @@
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/transport.h"
+
+namespace mdn {
+namespace {
+
+// Calls that may arrive between two looks at the queue without waiting for a place.
+constexpr int kListeningCallsPerMethod = 128;
+constexpr int kListeningHealthCalls = 16;
+
+std::string WithPort(const std::string& address, int port) {
+  if (absl::StartsWith(address, "unix:")) return address;
+  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+}  // namespace
+
+Server::Server(const Options& options, const ModelRepository& repository)
+    : options_(options),
+      gate_(options.max_inflight_requests),
+      mdn_service_(repository, options.limits) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
+                                                      const ModelRepository& repository) {
+  std::unique_ptr<Server> server(new Server(options, repository));
+  if (absl::Status status = server->Build(repository); !status.ok()) return status;
+  return server;
+}
+
+absl::Status Server::Build(const ModelRepository& repository) {
+  for (const std::string& address : options_.listen) {
+    // gRPC would take a Unix socket over from the server that has it.
+    if (const std::string reason = BindError(address); reason != "unknown") {
+      return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", reason));
+    }
+  }
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  SecureTransport(builder, options_.limits);
+  std::vector<int> ports(options_.listen.size(), 0);
+  for (size_t i = 0; i < ports.size(); ++i) {
+    builder.AddListeningPort(options_.listen[i], grpc::InsecureServerCredentials(), &ports[i]);
+  }
+  builder.RegisterService(&mdn_service_.grpc_service());
+  builder.RegisterService(&health_service_.grpc_service());
+  // Reflection is a synchronous service; it needs few threads of its own.
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
+  queue_ = builder.AddCompletionQueue();
+  server_ = builder.BuildAndStart();
+  for (size_t i = 0; i < ports.size(); ++i) {
+    if (server_ == nullptr || ports[i] == 0) {
+      return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.listen[i], ": ",
+                                                 BindError(options_.listen[i])));
+    }
+    addresses_.push_back(WithPort(options_.listen[i], ports[i]));
+  }
+
+  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_});
+  health_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, gate_});
+  MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
+  HealthService::Listen(*health_endpoint_, kListeningHealthCalls);
+  health_service_.SetServing("", true);
+  health_service_.SetServing("mdn.v1.MdnService", true);
+  for (const auto& model : repository.List()) {
+    health_service_.SetServing(model->description().name, true);
+  }
+  for (int i = 0; i < options_.pollers; ++i) pollers_.emplace_back([this] { Poll(); });
+  return absl::OkStatus();
+}
+
+void Server::Poll() {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) static_cast<CompletionEvent*>(tag)->Complete(ok);
+}
+
+void Server::Drain() {
+  if (queue_ == nullptr) return;
+  health_service_.Drain();
+  if (server_ != nullptr) {
+    server_->Shutdown(std::chrono::system_clock::now() +
+                      absl::ToChronoNanoseconds(options_.drain_timeout));
+  }
+  // Calls that the deadline cancelled still end by themselves, and use the queue until then.
+  if (!pollers_.empty()) gate_.AwaitEmpty();
+  queue_->Shutdown();
+  for (std::thread& poller : pollers_) poller.join();
+  if (pollers_.empty()) Poll();
+  pollers_.clear();
+  queue_.reset();
+}
+
+Server::~Server() { Drain(); }
+
+}  // namespace mdn

@@ -1,0 +1,66 @@
+#ifndef MDN_SERVER_SERVER_H_
+#define MDN_SERVER_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/limits.h"
+#include "server/repository/model_repository.h"
+#include "server/rpc/call.h"
+#include "server/rpc/health_service.h"
+#include "server/rpc/mdn_service.h"
+
+namespace mdn {
+
+/// The gRPC server: listeners, services, and the threads that poll them. Start and Drain belong to
+/// one thread.
+class Server {
+ public:
+  struct Options {
+    /// HOST:PORT or unix:PATH each.
+    std::vector<std::string> listen;
+    Limits limits;
+    int max_inflight_requests = 1024;
+    /// Threads that receive calls and, unless a model's batcher has it done elsewhere, evaluate
+    /// them. One more than evaluate at the same time keeps one receiving.
+    int pollers = 2;
+    absl::Duration drain_timeout = absl::Seconds(30);
+  };
+
+  /// Serves the models of `repository`, which must outlive the server, and tells their health.
+  /// UNAVAILABLE: an address cannot be had; the message names it and why.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options,
+                                                       const ModelRepository& repository);
+  ~Server();
+
+  /// As given in the options, with the ports that were picked.
+  const std::vector<std::string>& addresses() const { return addresses_; }
+
+  /// Health turns NOT_SERVING, no call is taken any more, and those in flight end, if within
+  /// drain_timeout then as if nothing had happened. Returns when none is left.
+  void Drain();
+
+ private:
+  Server(const Options& options, const ModelRepository& repository);
+  absl::Status Build(const ModelRepository& repository);
+  void Poll();
+
+  const Options options_;
+  CallGate gate_;
+  MdnService mdn_service_;
+  HealthService health_service_;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<CallEndpoint<MdnService>> mdn_endpoint_;
+  std::unique_ptr<CallEndpoint<HealthService>> health_endpoint_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<std::string> addresses_;
+  std::vector<std::thread> pollers_;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_SERVER_SERVER_H_

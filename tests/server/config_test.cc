@@ -1,0 +1,105 @@
+#include "server/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/flags/reflection.h"
+#include "server/command_line.h"
+#include "server/cpu_limit.h"
+
+namespace mdn {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class ConfigTest : public testing::Test {
+ protected:
+  static absl::StatusOr<Config> Parse(std::vector<std::string> flags) {
+    if (auto rest = ParseFlags(flags); !rest.ok()) return rest.status();
+    return ConfigFromFlags();
+  }
+
+ private:
+  absl::FlagSaver saver_;
+};
+
+TEST_F(ConfigTest, NeedsNothingButAModel) {
+  const auto config = Parse({"--model=some/dir/ex_1d.pt"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->model_name, "ex_1d");
+  EXPECT_THAT(config->listen, ElementsAre("127.0.0.1:50051"));
+  EXPECT_EQ(config->threads, UsableCpus());
+  EXPECT_FALSE(config->load.flags.noise_type.has_value());
+}
+
+TEST_F(ConfigTest, TakesSeveralAddresses) {
+  const auto config =
+      Parse({"--model=m.pt", "--listen=127.0.0.1:0,[::1]:7", "--listen=unix:/run/mdn.sock"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->listen, ElementsAre("127.0.0.1:0", "[::1]:7", "unix:/run/mdn.sock"));
+}
+
+TEST_F(ConfigTest, PassesWhatTheFlagsSayOfTheNetwork) {
+  const auto config = Parse({"--model=m.pt", "--noise_type=fixed", "--fixed_noise_level=0.3"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->load.flags.noise_type, NoiseType::kFixed);
+  EXPECT_EQ(config->load.flags.fixed_noise_level, 0.3);
+  EXPECT_EQ(config->load.flags.origin, "the flags");
+}
+
+struct BadFlag {
+  std::string flag;
+  std::string message;
+};
+
+class BadFlagTest : public ConfigTest, public testing::WithParamInterface<BadFlag> {};
+
+TEST_P(BadFlagTest, IsRefusedByName) {
+  const auto config = Parse({"--model=m.pt", GetParam().flag});
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(config.status().message(), GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Flags, BadFlagTest,
+    testing::Values(
+        BadFlag{"--model=", "--model is given 2 times; expected once"},
+        BadFlag{"--listen=localhost",
+                "--listen: got 'localhost'; expected HOST:PORT with a port from 0 to 65535, or "
+                "unix:PATH"},
+        BadFlag{"--listen=localhost:70000",
+                "--listen: got 'localhost:70000'; expected HOST:PORT with a port from 0 to 65535, "
+                "or unix:PATH"},
+        BadFlag{"--noise_type=gaussian",
+                "--noise_type: got 'gaussian'; expected diagonal, isotropic, "
+                "isotropic_across_clusters, fixed or full"},
+        BadFlag{"--fixed_noise_level=-1",
+                "--fixed_noise_level: got -1; expected a finite number above 0"},
+        BadFlag{"--isotropic_layout=rows",
+                "--isotropic_layout: got 'rows'; expected tiled or per_component"},
+        BadFlag{"--engine=gpu", "--engine: got 'gpu'; expected auto or torch"},
+        BadFlag{"--max_batch_rows=0", "--max_batch_rows: got 0; expected 1 to 1048576"},
+        BadFlag{"--max_queue_rows=100", "--max_queue_rows: got 100; expected 16384 to 1073741824"},
+        BadFlag{"--max_message_bytes=1", "--max_message_bytes: got 1; expected 4096 to 1073741824"},
+        BadFlag{"--threads=-1", "--threads: got -1; expected 1 to 1024"},
+        BadFlag{"--max_batch_delay=1m", "--max_batch_delay: got 1m; expected 0 to 10s"},
+        BadFlag{"--drain_timeout=-1s", "--drain_timeout: got -1s; expected 0 to 24h"}));
+
+TEST_F(ConfigTest, NamesTheMissingModel) {
+  EXPECT_EQ(Parse({}).status().message(), "--model is missing; expected the checkpoint to serve");
+}
+
+TEST_F(ConfigTest, HelpNamesEveryFlagAndExitCode) {
+  const std::string help = ConfigHelp();
+  for (const char* flag : {"--listen=127.0.0.1:50051", "--max_batch_delay=0", "--drain_timeout=30s",
+                           "--isotropic_layout", "64 wrong usage"}) {
+    EXPECT_THAT(help, HasSubstr(flag));
+  }
+}
+
+}  // namespace
+}  // namespace mdn

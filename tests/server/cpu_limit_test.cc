@@ -1,0 +1,79 @@
+#include "server/cpu_limit.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace mdn {
+namespace {
+
+/// A directory that stands for the root of the file system.
+class CpuLimitTest : public testing::Test {
+ protected:
+  CpuLimitTest()
+      : root_(std::filesystem::path(testing::TempDir()) /
+              testing::UnitTest::GetInstance()->current_test_info()->name()) {
+    std::filesystem::remove_all(root_);
+  }
+  ~CpuLimitTest() override { std::filesystem::remove_all(root_); }
+
+  void Write(const std::string& path, const std::string& text) {
+    const std::filesystem::path file = root_ / path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+  }
+
+  int Usable() const { return UsableCpus(root_.string()); }
+
+  static int Affinity() {
+    cpu_set_t cpus;
+    sched_getaffinity(0, sizeof(cpus), &cpus);
+    return CPU_COUNT(&cpus);
+  }
+
+ private:
+  const std::filesystem::path root_;
+};
+
+TEST_F(CpuLimitTest, IsTheAffinityWithoutAGroup) { EXPECT_EQ(Usable(), Affinity()); }
+
+TEST_F(CpuLimitTest, RoundsAVersion2QuotaUp) {
+  Write("proc/self/cgroup", "0::/pod/container\n");
+  Write("sys/fs/cgroup/pod/container/cpu.max", "50000 100000\n");
+  EXPECT_EQ(Usable(), 1);
+}
+
+TEST_F(CpuLimitTest, TakesTheLeastLimitOfTheGroupsAbove) {
+  Write("proc/self/cgroup", "0::/pod/container\n");
+  Write("sys/fs/cgroup/pod/container/cpu.max", "max 100000\n");
+  Write("sys/fs/cgroup/pod/cpu.max", "90000 100000\n");
+  EXPECT_EQ(Usable(), 1);
+}
+
+TEST_F(CpuLimitTest, SeesTheLimitAtTheMountAsContainersDo) {
+  Write("proc/self/cgroup", "0::/\n");
+  Write("sys/fs/cgroup/cpu.max", "100000 100000\n");
+  EXPECT_EQ(Usable(), 1);
+}
+
+TEST_F(CpuLimitTest, ReadsAVersion1Quota) {
+  Write("proc/self/cgroup", "4:cpu,cpuacct:/box\n");
+  Write("sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "10000\n");
+  Write("sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(Usable(), 1);
+}
+
+TEST_F(CpuLimitTest, AnUnlimitedOrBrokenGroupLimitsNothing) {
+  Write("proc/self/cgroup", "4:cpu:/box\n0::/pod\nnonsense\n");
+  Write("sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "-1\n");
+  Write("sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000\n");
+  Write("sys/fs/cgroup/pod/cpu.max", "what\n");
+  EXPECT_EQ(Usable(), Affinity());
+}
+
+}  // namespace
+}  // namespace mdn
