@@ -1,0 +1,92 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/integration/fake_model_server.h"
+
+namespace mdn {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+class HealthTest : public testing::Test {
+ protected:
+  HealthCheckResponse Check(const std::string& service) {
+    grpc::ClientContext context;
+    HealthCheckRequest request;
+    request.set_service(service);
+    HealthCheckResponse response;
+    status_ = stub_->Check(&context, request, &response);
+    return response;
+  }
+
+  FakeModelServer server_;
+  std::unique_ptr<grpc::health::v1::Health::Stub> stub_ =
+      grpc::health::v1::Health::NewStub(server_.Channel());
+  grpc::Status status_;
+};
+
+TEST_F(HealthTest, ServerServiceAndModelServe) {
+  for (const std::string service : {"", "mdn.v1.MdnService", "fake"}) {
+    EXPECT_EQ(Check(service).status(), HealthCheckResponse::SERVING) << service;
+    EXPECT_TRUE(status_.ok());
+  }
+}
+
+TEST_F(HealthTest, AnUnknownServiceIsNotFound) {
+  Check("other");
+  EXPECT_EQ(status_.error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(HealthTest, AWatchSeesTheDrainAndEndsWithIt) {
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service("fake");
+  auto reader = stub_->Watch(&context, request);
+  HealthCheckResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  server_.server().Drain();
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_FALSE(reader->Read(&response));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(HealthTest, AWatchOfAnUnknownServiceSaysSo) {
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service("other");
+  auto reader = stub_->Watch(&context, request);
+  HealthCheckResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVICE_UNKNOWN);
+  context.TryCancel();
+  EXPECT_FALSE(reader->Read(&response));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(HealthTest, HundredOpenWatchesDoNotDelayTheDrain) {
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<HealthCheckResponse>>> readers;
+  HealthCheckResponse response;
+  for (int i = 0; i < 100; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    readers.push_back(stub_->Watch(contexts.back().get(), HealthCheckRequest()));
+    ASSERT_TRUE(readers.back()->Read(&response));
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  server_.server().Drain();  // Its timeout is 30 s.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+  for (auto& reader : readers) {
+    while (reader->Read(&response)) {
+    }
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  }
+}
+
+}  // namespace
+}  // namespace mdn

@@ -1,0 +1,61 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "tests/integration/fake_model_server.h"
+
+namespace mdn {
+namespace {
+
+TEST(InProcessDrainTest, CallsInFlightEndAsIfNothingHadHappened) {
+  FakeModelServer server;
+  server.engine().Block();
+  v1::PredictRequest request;
+  v1::PredictResponse response;
+  *request.mutable_x() = Column({5});
+  auto call = std::async(std::launch::async, [&] {
+    grpc::ClientContext context;
+    return server.stub().Predict(&context, request, &response);
+  });
+  server.engine().WaitUntilBlocked();
+  auto drain = std::async(std::launch::async, [&] { server.server().Drain(); });
+  server.engine().Release();
+  EXPECT_TRUE(call.get().ok());
+  EXPECT_EQ(response.mu().values(0), 5);
+  drain.get();
+}
+
+TEST(InProcessDrainTest, ACallThatOutlastsTheTimeoutIsCancelledAndTheDrainEnds) {
+  FakeModelServer::Options options;
+  options.server.drain_timeout = absl::Milliseconds(50);
+  FakeModelServer server(options);
+  server.engine().Block();
+  v1::PredictRequest request;
+  v1::PredictResponse response;
+  *request.mutable_x() = Column({5});
+  auto call = std::async(std::launch::async, [&] {
+    grpc::ClientContext context;
+    return server.stub().Predict(&context, request, &response);
+  });
+  server.engine().WaitUntilBlocked();
+  auto drain = std::async(std::launch::async, [&] { server.server().Drain(); });
+  EXPECT_FALSE(call.get().ok());
+  server.engine().Release();
+  drain.get();
+}
+
+TEST(InProcessDrainTest, ADrainedServerTakesNoNewConnection) {
+  FakeModelServer server;
+  server.server().Drain();
+  grpc::ClientContext context;
+  v1::PredictResponse response;
+  const auto stub = v1::MdnService::NewStub(server.Channel());
+  EXPECT_EQ(stub->Predict(&context, v1::PredictRequest(), &response).error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+}  // namespace
+}  // namespace mdn

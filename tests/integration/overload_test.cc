@@ -1,0 +1,160 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "google/rpc/error_details.pb.h"
+#include "tests/integration/fake_model_server.h"
+
+namespace mdn {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// A Predict of one row that goes on in the background.
+class BackgroundCall {
+ public:
+  BackgroundCall(FakeModelServer& server, float feature,
+                 std::chrono::milliseconds timeout = std::chrono::seconds(60)) {
+    context_.set_deadline(std::chrono::system_clock::now() + timeout);
+    *request_.mutable_x() = Column({feature});
+    result_ = std::async(std::launch::async, [this, &server] {
+      return server.stub().Predict(&context_, request_, &response_);
+    });
+  }
+  grpc::Status Wait() { return result_.get(); }
+  void Cancel() { context_.TryCancel(); }
+  grpc::ClientContext& context() { return context_; }
+  const v1::PredictResponse& response() const { return response_; }
+
+ private:
+  grpc::ClientContext context_;
+  v1::PredictRequest request_;
+  v1::PredictResponse response_;
+  std::future<grpc::Status> result_;
+};
+
+class OverloadTest : public testing::Test {
+ protected:
+  static FakeModelServer::Options OneAtATime() {
+    FakeModelServer::Options options;
+    options.batching.concurrency = 1;
+    options.batching.max_queue_rows = 4;
+    options.server.limits.max_request_rows = 4;
+    return options;
+  }
+
+  std::unique_ptr<BackgroundCall> Call(float feature) {
+    return std::make_unique<BackgroundCall>(server_, feature);
+  }
+
+  /// The queue's length changes on the server's threads; it is polled until it is as expected.
+  void AwaitQueuedRows(int64_t rows) {
+    while (server_.batcher().queued_rows() != rows) std::this_thread::yield();
+  }
+
+  FakeModelServer server_{OneAtATime()};
+};
+
+TEST_F(OverloadTest, AFullQueueRefusesExactlyWhatDoesNotFitAndRecovers) {
+  server_.engine().Block();
+  auto first = Call(1);
+  server_.engine().WaitUntilBlocked();
+  std::vector<std::unique_ptr<BackgroundCall>> queued;
+  for (int i = 0; i < 4; ++i) queued.push_back(Call(static_cast<float>(10 + i)));
+  AwaitQueuedRows(4);
+  for (int i = 0; i < 10; ++i) {
+    const grpc::Status status = Call(99)->Wait();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_THAT(status.error_message(), HasSubstr("max_queue_rows"));
+  }
+  server_.engine().Release();
+  EXPECT_TRUE(first->Wait().ok());
+  for (auto& call : queued) EXPECT_TRUE(call->Wait().ok());
+  EXPECT_TRUE(Call(5)->Wait().ok());
+  EXPECT_EQ(server_.engine().rows_seen(), 6);
+}
+
+TEST_F(OverloadTest, ARefusalTellsWhenToRetry) {
+  server_.engine().Block();
+  auto first = Call(1);
+  server_.engine().WaitUntilBlocked();
+  std::vector<std::unique_ptr<BackgroundCall>> queued;
+  for (int i = 0; i < 4; ++i) queued.push_back(Call(2));
+  AwaitQueuedRows(4);
+  auto refused = Call(3);
+  const grpc::Status status = refused->Wait();
+  google::rpc::Status details;
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  ASSERT_TRUE(details.details(0).UnpackTo(&retry));
+  EXPECT_GT(retry.retry_delay().nanos(), 0);
+  const auto& trailers = refused->context().GetServerTrailingMetadata();
+  ASSERT_EQ(trailers.count("grpc-retry-pushback-ms"), 1u);
+  server_.engine().Release();
+  EXPECT_TRUE(first->Wait().ok());
+  for (auto& call : queued) EXPECT_TRUE(call->Wait().ok());
+}
+
+TEST_F(OverloadTest, WhatExpiresInTheQueueIsNeverEvaluated) {
+  server_.engine().Block();
+  auto first = Call(1);
+  server_.engine().WaitUntilBlocked();
+  BackgroundCall expiring(server_, 2, std::chrono::milliseconds(300));
+  EXPECT_EQ(expiring.Wait().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  AwaitQueuedRows(0);  // Dropped while the engine is still busy.
+  server_.engine().Release();
+  EXPECT_TRUE(first->Wait().ok());
+  EXPECT_EQ(server_.engine().rows_seen(), 1);
+}
+
+TEST_F(OverloadTest, WhatIsCancelledInTheQueueIsNeverEvaluated) {
+  server_.engine().Block();
+  auto first = Call(1);
+  server_.engine().WaitUntilBlocked();
+  auto cancelled = Call(2);
+  AwaitQueuedRows(1);
+  cancelled->Cancel();
+  EXPECT_EQ(cancelled->Wait().error_code(), grpc::StatusCode::CANCELLED);
+  AwaitQueuedRows(0);
+  server_.engine().Release();
+  EXPECT_TRUE(first->Wait().ok());
+  EXPECT_EQ(server_.engine().rows_seen(), 1);
+}
+
+TEST_F(OverloadTest, CancellingWhatIsEvaluatedHarmsNobody) {
+  server_.engine().Block();
+  auto cancelled = Call(1);
+  server_.engine().WaitUntilBlocked();
+  cancelled->Cancel();
+  EXPECT_EQ(cancelled->Wait().error_code(), grpc::StatusCode::CANCELLED);
+  auto next = Call(2);
+  AwaitQueuedRows(1);
+  server_.engine().Release();
+  EXPECT_TRUE(next->Wait().ok());
+  EXPECT_EQ(next->response().mu().values(0), 2);
+}
+
+TEST(InFlightTest, CallsBeyondTheBoundAreRefusedAndTheRestGoesOn) {
+  FakeModelServer::Options options;
+  options.server.max_inflight_requests = 2;
+  FakeModelServer server(options);
+  server.engine().Block();
+  BackgroundCall first(server, 1), second(server, 2);
+  while (server.batcher().stats().submitted < 2) std::this_thread::yield();
+  BackgroundCall third(server, 3);
+  const grpc::Status status = third.Wait();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(status.error_message(), "the server has 2 calls in flight, the most it takes");
+  server.engine().Release();
+  EXPECT_TRUE(first.Wait().ok());
+  EXPECT_TRUE(second.Wait().ok());
+}
+
+}  // namespace
+}  // namespace mdn
