@@ -15,6 +15,8 @@ namespace {
 // Calls that may arrive between two looks at the queue without waiting for a place.
 constexpr int kListeningCallsPerMethod = 128;
 constexpr int kListeningHealthCalls = 16;
+constexpr int kMaxHealthCalls = 1024;
+constexpr std::chrono::milliseconds kQuietBeforeShutdown(100);
 
 std::string WithPort(const std::string& address, int port) {
   if (absl::StartsWith(address, "unix:")) return address;
@@ -26,6 +28,7 @@ std::string WithPort(const std::string& address, int port) {
 Server::Server(const Options& options, const ModelRepository& repository)
     : options_(options),
       gate_(options.max_inflight_requests),
+      health_gate_(kMaxHealthCalls),
       mdn_service_(repository, options.limits) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
@@ -59,6 +62,8 @@ absl::Status Server::Build(const ModelRepository& repository) {
   server_ = builder.BuildAndStart();
   for (size_t i = 0; i < ports.size(); ++i) {
     if (server_ == nullptr || ports[i] == 0) {
+      if (server_ != nullptr) server_->Shutdown();
+      server_.reset();
       return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.listen[i], ": ",
                                                  BindError(options_.listen[i])));
     }
@@ -66,7 +71,7 @@ absl::Status Server::Build(const ModelRepository& repository) {
   }
 
   mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_});
-  health_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, gate_});
+  health_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, health_gate_});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
   HealthService::Listen(*health_endpoint_, kListeningHealthCalls);
   health_service_.SetServing("", true);
@@ -86,18 +91,26 @@ void Server::Poll() {
 
 void Server::Drain() {
   if (queue_ == nullptr) return;
-  health_service_.Drain();
-  if (server_ != nullptr) {
-    server_->Shutdown(std::chrono::system_clock::now() +
-                      absl::ToChronoNanoseconds(options_.drain_timeout));
-  }
-  // Calls that the deadline cancelled still end by themselves, and use the queue until then.
-  if (!pollers_.empty()) gate_.AwaitEmpty();
+  if (server_ != nullptr) EndCalls();
   queue_->Shutdown();
-  for (std::thread& poller : pollers_) poller.join();
   if (pollers_.empty()) Poll();
-  pollers_.clear();
+  for (std::thread& poller : pollers_) poller.join();
   queue_.reset();
+}
+
+void Server::EndCalls() {
+  const SteadyTime deadline =
+      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(options_.drain_timeout);
+  health_service_.Drain();
+  // gRPC cancels a call that reaches it between the beginning of its shutdown and the caller's
+  // hearing of it. A refusal that says UNAVAILABLE sends callers away before.
+  gate_.Close();
+  gate_.AwaitQuiet(kQuietBeforeShutdown, deadline);
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    (deadline - std::chrono::steady_clock::now()));
+  // Calls that the deadline cancelled still end by themselves, and use the queue until then.
+  gate_.AwaitNone();
+  health_gate_.AwaitNone();
 }
 
 Server::~Server() { Drain(); }

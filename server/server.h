@@ -40,17 +40,20 @@ class Server {
   /// As given in the options, with the ports that were picked.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
-  /// Health turns NOT_SERVING, no call is taken any more, and those in flight end, if within
-  /// drain_timeout then as if nothing had happened. Returns when none is left.
+  /// Health turns NOT_SERVING, calls that come are refused as UNAVAILABLE, and those in flight end,
+  /// if within drain_timeout then as if nothing had happened. Returns when none is left.
   void Drain();
 
  private:
   Server(const Options& options, const ModelRepository& repository);
   absl::Status Build(const ModelRepository& repository);
   void Poll();
+  void EndCalls();
 
   const Options options_;
   CallGate gate_;
+  /// Health is answered to the very end.
+  CallGate health_gate_;
   MdnService mdn_service_;
   HealthService health_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;

@@ -2,25 +2,59 @@
 
 #include <grpc/support/time.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace mdn {
 
 absl::Status CallGate::Enter() {
-  if (in_flight_.fetch_add(1, std::memory_order_acq_rel) < limit_) return absl::OkStatus();
+  const int64_t before = in_flight_.fetch_add(1, std::memory_order_acq_rel);
+  if (closed_.load(std::memory_order_acquire)) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      last_refusal_ = std::chrono::steady_clock::now();
+    }
+    Leave();
+    return absl::UnavailableError("the server is draining");
+  }
+  if (before < limit_) return absl::OkStatus();
+  Leave();
   return absl::ResourceExhaustedError(
       absl::StrCat("the server has ", limit_, " calls in flight, the most it takes"));
 }
 
 void CallGate::Leave() {
   if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (!closed_.load(std::memory_order_acquire)) return;
   const std::lock_guard<std::mutex> lock(mutex_);
-  empty_.notify_all();
+  changed_.notify_all();
 }
 
-void CallGate::AwaitEmpty() {
+void CallGate::Close() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  last_refusal_ = std::chrono::steady_clock::now();
+  closed_.store(true, std::memory_order_release);
+}
+
+void CallGate::AwaitQuiet(std::chrono::milliseconds quiet, SteadyTime deadline) {
   std::unique_lock<std::mutex> lock(mutex_);
-  empty_.wait(lock, [this] { return in_flight_.load(std::memory_order_acquire) == 0; });
+  changed_.wait_until(lock, deadline, [this] { return in_flight_ == 0; });
+  const SteadyTime last_chance = std::min(deadline, std::chrono::steady_clock::now() + 10 * quiet);
+  while (std::chrono::steady_clock::now() < std::min(last_refusal_ + quiet, last_chance)) {
+    changed_.wait_until(lock, std::min(last_refusal_ + quiet, last_chance));
+  }
+}
+
+void CallGate::Remove() {
+  if (objects_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  changed_.notify_all();
+}
+
+void CallGate::AwaitNone() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [this] { return objects_ == 0; });
 }
 
 SteadyTime Deadline(const grpc::ServerContext& context) {

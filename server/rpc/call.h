@@ -37,25 +37,38 @@ class MemberEvent final : public CompletionEvent {
   const Method method_;
 };
 
-/// Bounds the calls in flight, and knows when the last one has ended. Thread-safe; destroy it after
-/// the threads that complete events have ended.
+/// Admits calls up to a bound, until it is closed, and knows when the last one has ended.
+/// Thread-safe; destroy it after the threads that complete events have ended.
 class CallGate {
  public:
   explicit CallGate(int64_t limit) : limit_(limit) {}
 
-  /// Counts a call that has arrived, and says whether it may be served.
+  /// Whether a call that has arrived may be served: RESOURCE_EXHAUSTED beyond the bound,
+  /// UNAVAILABLE once closed. Leave follows for admitted calls only.
   absl::Status Enter();
-  /// The call has ended and touches nothing any more.
   void Leave();
-  /// Returns once no call is in flight.
-  void AwaitEmpty();
-  int64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
+
+  /// From now on calls are refused.
+  void Close();
+  /// Returns when the admitted calls have ended and for `quiet` no call has come that had to be
+  /// refused; or at `deadline`, or after callers have not stopped calling for ten times `quiet`.
+  void AwaitQuiet(std::chrono::milliseconds quiet, SteadyTime deadline);
+
+  /// Every call object counts here, from before it listens until it touches nothing any more.
+  void Add() { objects_.fetch_add(1, std::memory_order_relaxed); }
+  void Remove();
+  void AwaitNone();
 
  private:
   const int64_t limit_;
   std::atomic<int64_t> in_flight_{0};
+  std::atomic<int64_t> objects_{0};
+  std::atomic<bool> closed_{false};
+  /// Notified when either count reaches 0 after the gate was closed.
+  std::condition_variable changed_;
   std::mutex mutex_;
-  std::condition_variable empty_;
+  /// Guarded by mutex_.
+  SteadyTime last_refusal_;
 };
 
 /// The call's deadline; SteadyTime::max() where the caller set none.
@@ -93,6 +106,7 @@ class UnaryCall {
 
   /// Waits for a call. From here on the object may be gone at any time.
   void Listen() {
+    endpoint_.gate.Add();
     context_.AsyncNotifyWhenDone(&gone_);
     Rpc::Listen(endpoint_.service, &context_, &request_, &writer_, &endpoint_.queue, &arrived_);
   }
@@ -121,14 +135,16 @@ class UnaryCall {
  private:
   void Arrived(bool ok) {
     if (!ok) {  // The server is shutting down.
-      delete this;
+      Delete();
       return;
     }
     ListenForNext();
-    if (absl::Status status = endpoint_.gate.Enter(); !status.ok()) {
-      Finish(status);
-    } else {
+    absl::Status status = endpoint_.gate.Enter();
+    admitted_ = status.ok();
+    if (admitted_) {
       Serve();
+    } else {
+      Finish(status);
     }
   }
 
@@ -141,9 +157,14 @@ class UnaryCall {
 
   void Release() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (admitted_) endpoint_.gate.Leave();
+    Delete();
+  }
+
+  void Delete() {
     CallGate& gate = endpoint_.gate;
     delete this;
-    gate.Leave();
+    gate.Remove();
   }
 
   CallEndpoint<Service>& endpoint_;
@@ -152,6 +173,7 @@ class UnaryCall {
   MemberEvent<UnaryCall> finished_{this, &UnaryCall::Finished};
   /// The end has two events, in any order: the answer is sent, and the caller is done with.
   std::atomic<int> references_{2};
+  bool admitted_ = false;
   grpc::ServerContext context_;
   Request request_;
   Response response_;

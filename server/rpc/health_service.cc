@@ -34,6 +34,7 @@ class WatchCall final : public HealthService::Watcher {
   explicit WatchCall(CallEndpoint<HealthService>& endpoint) : endpoint_(endpoint) {}
 
   void Listen() {
+    endpoint_.gate.Add();
     context_.AsyncNotifyWhenDone(&gone_event_);
     endpoint_.service.async_service().RequestWatch(&context_, &request_, &writer_, &endpoint_.queue,
                                                    &endpoint_.queue, &arrived_event_);
@@ -53,15 +54,17 @@ class WatchCall final : public HealthService::Watcher {
  private:
   void Arrived(bool ok) {
     if (!ok) {  // The server is shutting down.
-      delete this;
+      Delete();
       return;
     }
     (new WatchCall(endpoint_))->Listen();
-    if (absl::Status status = endpoint_.gate.Enter(); !status.ok()) {
+    const absl::Status status = endpoint_.gate.Enter();
+    admitted_ = status.ok();
+    if (admitted_) {
+      endpoint_.service.Subscribe(request_.service(), *this);
+    } else {
       const std::lock_guard<std::mutex> lock(mutex_);
       EndLocked(ToGrpcStatus(status, context_));
-    } else {
-      endpoint_.service.Subscribe(request_.service(), *this);
     }
   }
 
@@ -112,10 +115,15 @@ class WatchCall final : public HealthService::Watcher {
 
   void Release() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    CallGate& gate = endpoint_.gate;
     endpoint_.service.Unsubscribe(*this);
+    if (admitted_) endpoint_.gate.Leave();
+    Delete();
+  }
+
+  void Delete() {
+    CallGate& gate = endpoint_.gate;
     delete this;
-    gate.Leave();
+    gate.Remove();
   }
 
   CallEndpoint<HealthService>& endpoint_;
@@ -124,6 +132,7 @@ class WatchCall final : public HealthService::Watcher {
   MemberEvent<WatchCall> finished_event_{this, &WatchCall::Finished};
   MemberEvent<WatchCall> gone_event_{this, &WatchCall::Gone};
   std::atomic<int> references_{2};
+  bool admitted_ = false;
   grpc::ServerContext context_;
   HealthCheckRequest request_;
   grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&context_};

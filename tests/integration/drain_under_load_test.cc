@@ -1,0 +1,98 @@
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "mdn/v1/mdn.grpc.pb.h"
+#include "tests/support/child_process.h"
+
+namespace mdn {
+namespace {
+
+using grpc::health::v1::HealthCheckResponse;
+
+/// Callers that go on until the server refuses, and what they were told.
+class Load {
+ public:
+  Load(const std::string& address, int callers) {
+    for (int i = 0; i < callers; ++i) callers_.emplace_back([this, address] { Run(address); });
+  }
+  ~Load() { Join(); }
+
+  void Join() {
+    for (std::thread& caller : callers_) {
+      if (caller.joinable()) caller.join();
+    }
+  }
+  int answered() const { return answered_; }
+  /// The errors that ended the callers, one each.
+  std::map<std::string, int> refusals() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return refusals_;
+  }
+
+ private:
+  void Run(const std::string& address) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    const auto stub = v1::MdnService::NewStub(
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+    v1::SampleRequest request;
+    request.mutable_x()->add_shape(1);
+    request.mutable_x()->add_values(0.5f);
+    request.set_num_samples(1000);
+    while (true) {
+      grpc::ClientContext context;
+      v1::SampleResponse response;
+      const grpc::Status status = stub->Sample(&context, request, &response);
+      if (!status.ok()) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        ++refusals_[std::to_string(status.error_code()) + " " + status.error_message()];
+        return;
+      }
+      EXPECT_EQ(response.samples().values_size(), 1000);
+      ++answered_;
+    }
+  }
+
+  std::vector<std::thread> callers_;
+  std::atomic<int> answered_{0};
+  std::mutex mutex_;
+  std::map<std::string, int> refusals_;
+};
+
+TEST(DrainUnderLoadTest, NoAcceptedCallFailsAndOpenWatchesDelayNothing) {
+  ServerProcess server("ex_1d.pt");
+  const auto health = grpc::health::v1::Health::NewStub(
+      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext watch_context;
+  auto watch = health->Watch(&watch_context, grpc::health::v1::HealthCheckRequest());
+  HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+
+  Load load(server.address(), 16);
+  while (load.answered() < 2000) std::this_thread::yield();
+  const auto begin = std::chrono::steady_clock::now();
+  server.Signal(SIGTERM);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(server.Wait(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+  load.Join();
+  // A caller ends by being refused before its call was accepted: always UNAVAILABLE.
+  for (const auto& [refusal, count] : load.refusals()) {
+    EXPECT_EQ(refusal.substr(0, 3), "14 ") << count << " times " << refusal;
+  }
+}
+
+}  // namespace
+}  // namespace mdn

@@ -1,0 +1,182 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "mdn/v1/mdn.grpc.pb.h"
+#include "tests/support/child_process.h"
+
+namespace mdn {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// An mdn_server that ends by itself.
+struct Ended {
+  int code;
+  std::string output;
+  std::string errors;
+};
+
+Ended RunServer(std::vector<std::string> flags) {
+  flags.insert(flags.begin(), MDN_SERVER_PROGRAM);
+  ChildProcess process(flags);
+  std::string output;
+  for (std::string line; !(line = process.ReadLine()).empty();) output += line + "\n";
+  const int code = process.Wait();
+  return {code, output, process.errors()};
+}
+
+std::string Data(const std::string& file) { return std::string(MDN_TEST_DATA "/") + file; }
+
+/// A unary call whose request never comes.
+class StalledCall {
+ public:
+  explicit StalledCall(const std::string& address)
+      : stub_(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())) {
+    call_ = stub_.PrepareCall(&context_, "/mdn.v1.MdnService/Predict", &queue_);
+    call_->StartCall(this);
+    void* tag = nullptr;
+    bool ok = false;
+    queue_.Next(&tag, &ok);
+    EXPECT_TRUE(ok);
+  }
+  ~StalledCall() {
+    grpc::Status status;
+    context_.TryCancel();
+    call_->Finish(&status, this);
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+ private:
+  grpc::CompletionQueue queue_;
+  grpc::GenericStub stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+};
+
+TEST(ProgramTest, WrongUsageEndsWith64AndOneLine) {
+  Ended ended = RunServer({"--modle=x"});
+  EXPECT_EQ(ended.code, 64);
+  EXPECT_EQ(ended.errors, "mdn_server: there is no flag --modle; did you mean --model?\n");
+  ended = RunServer({});
+  EXPECT_EQ(ended.code, 64);
+  EXPECT_EQ(ended.errors, "mdn_server: --model is missing; expected the checkpoint to serve\n");
+  ended = RunServer({"model.pt"});
+  EXPECT_EQ(ended.code, 64);
+  EXPECT_THAT(ended.errors, HasSubstr("cannot use the argument 'model.pt'"));
+}
+
+TEST(ProgramTest, HelpAndVersionGoToStandardOutput) {
+  Ended ended = RunServer({"--help"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(ended.errors, "");
+  EXPECT_THAT(ended.output, HasSubstr("mdn_server serves a mixture density network"));
+  ended = RunServer({"--version"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_THAT(ended.output, StartsWith("mdn_server "));
+}
+
+TEST(ProgramTest, AMissingFileEndsWith66) {
+  const Ended ended = RunServer({"--model=" + Data("none.pt")});
+  EXPECT_EQ(ended.code, 66);
+  EXPECT_THAT(ended.errors, HasSubstr("none.pt"));
+}
+
+TEST(ProgramTest, ABadFileEndsWith65AndNamesTheTensor) {
+  const Ended ended =
+      RunServer({"--model=" + Data("small_bad_missing_key.pt"), "--noise_type=diagonal"});
+  EXPECT_EQ(ended.code, 65);
+  EXPECT_THAT(ended.errors, HasSubstr("normal_network.2.bias"));
+  EXPECT_EQ(ended.output, "");
+}
+
+TEST(ProgramTest, AnAmbiguousFileListsWhatItCanMean) {
+  const Ended ended = RunServer({"--model=" + Data("small_float64.pt")});
+  EXPECT_EQ(ended.code, 65);
+  EXPECT_THAT(ended.errors, HasSubstr("--noise_type"));
+}
+
+TEST(ProgramTest, ATakenPortEndsWith69) {
+  const ServerProcess first("ex_1d.pt");
+  const Ended ended = RunServer({"--model=" + Data("ex_1d.pt"), "--listen=" + first.address()});
+  EXPECT_EQ(ended.code, 69);
+  EXPECT_THAT(ended.errors,
+              HasSubstr("cannot listen on " + first.address() + ": Address already in use"));
+}
+
+TEST(ProgramTest, ATakenUnixSocketIsNotStolen) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("mdn_test_" + std::to_string(getpid()))).string();
+  {
+    const ServerProcess first("ex_1d.pt", {"--listen=unix:" + path});
+    EXPECT_EQ(first.address(), "unix:" + path);
+    const Ended ended = RunServer({"--model=" + Data("ex_1d.pt"), "--listen=unix:" + path});
+    EXPECT_EQ(ended.code, 69);
+    EXPECT_THAT(ended.errors, HasSubstr("another process serves it"));
+  }
+  {  // What a killed server left behind is no hindrance.
+    const ServerProcess second("ex_1d.pt", {"--listen=unix:" + path});
+  }
+  std::filesystem::remove(path);
+}
+
+TEST(ProgramTest, PrintsOneLineForEachAddress) {
+  ServerProcess server("ex_1d.pt", {"--listen=127.0.0.1:0,localhost:0"});
+  EXPECT_THAT(server.address(), StartsWith("127.0.0.1:"));
+  EXPECT_THAT(server.ReadLine(), StartsWith("listening on localhost:"));
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.ReadLine(), "");
+  EXPECT_EQ(server.Wait(), 0);
+}
+
+TEST(ProgramTest, BothSignalsEndAnIdleServerWithZero) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    ServerProcess server("ex_1d.pt");
+    server.Signal(signal);
+    EXPECT_EQ(server.Wait(), 0);
+  }
+}
+
+TEST(ProgramTest, ACallThatNeverComesHoldsTheDrainToItsTimeoutOnly) {
+  ServerProcess server("ex_1d.pt", {"--drain_timeout=500ms"});
+  const StalledCall stalled(server.address());
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 0);
+}
+
+TEST(ProgramTest, ASecondSignalEndsADrainAtOnce) {
+  ServerProcess server("ex_1d.pt", {"--drain_timeout=1h"});
+  const StalledCall stalled(server.address());
+  server.Signal(SIGTERM);
+  // The listener closes when the drain has begun.
+  while (true) {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(server.port()));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool refused =
+        connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0;
+    close(fd);
+    if (refused) break;
+  }
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 128 + SIGTERM);
+}
+
+}  // namespace
+}  // namespace mdn

@@ -1,0 +1,58 @@
+#ifndef MDN_TESTS_SUPPORT_CHILD_PROCESS_H_
+#define MDN_TESTS_SUPPORT_CHILD_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mdn {
+
+/// A program that runs beside the test and is killed with this object. Confined to one thread, but
+/// for Signal.
+class ChildProcess {
+ public:
+  /// arguments[0] is the program's path.
+  explicit ChildProcess(const std::vector<std::string>& arguments);
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  /// The next line of its standard output, without the end of line; empty at the end of the output.
+  std::string ReadLine();
+  void Signal(int signal) const;
+  /// Its exit code, or -signal where one ended it.
+  int Wait();
+  /// All that it wrote to standard error; after Wait.
+  std::string errors() const;
+  /// The most memory that it has had resident so far.
+  int64_t peak_resident_bytes() const;
+  int64_t resident_bytes() const;
+
+ private:
+  int64_t StatusBytes(const std::string& key) const;
+
+  pid_t pid_ = -1;
+  int output_ = -1;
+  int error_file_ = -1;
+  std::string unread_;
+  bool ended_ = false;
+};
+
+/// An mdn_server on a free port of this machine, or on `listen`, once it listens.
+class ServerProcess : public ChildProcess {
+ public:
+  /// `model` is a file of tests/data.
+  explicit ServerProcess(const std::string& model, const std::vector<std::string>& flags = {});
+  /// HOST:PORT.
+  const std::string& address() const { return address_; }
+  int port() const;
+
+ private:
+  std::string address_;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_TESTS_SUPPORT_CHILD_PROCESS_H_
