@@ -3,6 +3,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "absl/strings/match.h"
@@ -27,8 +28,9 @@ std::string WithPort(const std::string& address, int port) {
 
 Server::Server(const Options& options, const ModelRepository& repository)
     : options_(options),
-      gate_(options.max_inflight_requests),
-      health_gate_(kMaxHealthCalls),
+      gate_(options.max_inflight_requests,
+            std::max(options.max_inflight_bytes, 4 * options.limits.max_message_bytes)),
+      health_gate_(kMaxHealthCalls, 0),
       mdn_service_(repository, options.limits) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,

@@ -25,6 +25,8 @@ class Server {
     std::vector<std::string> listen;
     Limits limits;
     int max_inflight_requests = 1024;
+    /// Of requests and responses together; at least four of the largest messages fit.
+    int64_t max_inflight_bytes = int64_t{256} << 20;
     /// Threads that receive calls and, unless a model's batcher has it done elsewhere, evaluate
     /// them. One more than evaluate at the same time keeps one receiving.
     int pollers = 2;

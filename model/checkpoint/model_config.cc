@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -34,6 +35,7 @@ class HintMerger {
     const ConfigHints* strongest = nullptr;
     for (const ConfigHints& source : sources_) {
       if (!(source.*field).has_value()) continue;
+      speakers_.insert(&source);
       if (strongest == nullptr) {
         strongest = &source;
         merged_.*field = source.*field;
@@ -53,7 +55,7 @@ class HintMerger {
   void MergeOrigins() {
     std::vector<std::string> origins;
     for (const ConfigHints& hints : sources_) {
-      if (!hints.origin.empty()) origins.push_back(hints.origin);
+      if (speakers_.count(&hints) != 0) origins.push_back(hints.origin);
     }
     merged_.origin = absl::StrJoin(origins, ", ");
   }
@@ -71,6 +73,7 @@ class HintMerger {
   }
 
   const std::vector<ConfigHints>& sources_;
+  std::set<const ConfigHints*> speakers_;
   ConfigHints merged_;
   absl::Status status_;
 };

@@ -7,7 +7,8 @@
 
 namespace mdn {
 
-/// Text from a file, fit for a message: one line of ASCII, cut after 120 bytes.
+/// Text from a file, fit for a message: one line of ASCII, cut after 120 bytes. Other bytes are
+/// written \x0a.
 std::string Printable(absl::string_view text);
 
 }  // namespace mdn

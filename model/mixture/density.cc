@@ -80,7 +80,7 @@ class LogSum {
     }
   }
 
-  double Value() const { return sum_ > 0 ? highest_ + std::log(sum_) : -kInfinity; }
+  double Value() const { return highest_ + std::log(sum_); }
 
  private:
   double highest_ = -kInfinity;

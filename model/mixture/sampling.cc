@@ -1,6 +1,8 @@
 #include "model/mixture/sampling.h"
 
+#include <algorithm>
 #include <cassert>
+#include <limits>
 
 #include "absl/container/fixed_array.h"
 #include "model/mixture/component_choice.h"
@@ -47,13 +49,18 @@ void DrawNormals(const PhiloxCounter& first_block, PhiloxCounter counter, const 
   }
 }
 
+float Saturated(double value) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -kMost, kMost));
+}
+
 void PlaceDiagonal(const MixtureRow& mixture, int64_t component, double sigma_scale,
                    absl::Span<const double> z, float* sample) {
   const int64_t dims = mixture.shape.dims;
   const float* mu = &mixture.mu[component * dims];
   const float* sigma = &mixture.sigma[component * dims];
   for (int64_t d = 0; d < dims; ++d) {
-    sample[d] = static_cast<float>(mu[d] + sigma_scale * sigma[d] * z[d]);
+    sample[d] = Saturated(mu[d] + sigma_scale * sigma[d] * z[d]);
   }
 }
 
@@ -65,7 +72,7 @@ void PlaceTriangular(const MixtureRow& mixture, int64_t component, double sigma_
   for (int64_t d = 0; d < dims; ++d) {
     double offset = 0;
     for (int64_t j = 0; j <= d; ++j) offset += scale_tril[d * dims + j] * z[j];
-    sample[d] = static_cast<float>(mu[d] + sigma_scale * offset);
+    sample[d] = Saturated(mu[d] + sigma_scale * offset);
   }
 }
 

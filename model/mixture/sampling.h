@@ -21,7 +21,8 @@ struct SamplingOptions {
 /// components [S], or empty where nobody asked.
 /// The draws depend on the mixture's numbers, the seed, `row` (the row's index in its request) and
 /// the sample's index alone: Philox 4x32-10 keyed by the seed and counted by row, sample and
-/// dimension. A component of weight 0 is never chosen. A draw beyond float32's range is infinite.
+/// dimension. A component of weight 0 is never chosen. A draw beyond float32's range is its
+/// largest number.
 ///
 /// A promise to callers, who may keep seeds: the bits do not change with the processor, the C
 /// library or the number of samples. Key: the seed's low and high word. Counter, for row and sample

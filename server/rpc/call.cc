@@ -24,7 +24,18 @@ absl::Status CallGate::Enter() {
       absl::StrCat("the server has ", limit_, " calls in flight, the most it takes"));
 }
 
-void CallGate::Leave() {
+absl::Status CallGate::Reserve(int64_t bytes) {
+  if (bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= byte_limit_) {
+    return absl::OkStatus();
+  }
+  bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the calls in flight hold too much memory for this one, which needs ", bytes,
+                   " bytes of ", byte_limit_));
+}
+
+void CallGate::Leave(int64_t bytes) {
+  bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (!closed_.load(std::memory_order_acquire)) return;
   const std::lock_guard<std::mutex> lock(mutex_);

@@ -41,12 +41,17 @@ class MemberEvent final : public CompletionEvent {
 /// Thread-safe; destroy it after the threads that complete events have ended.
 class CallGate {
  public:
-  explicit CallGate(int64_t limit) : limit_(limit) {}
+  /// At most `limit` calls at a time, holding at most `byte_limit` bytes together.
+  CallGate(int64_t limit, int64_t byte_limit) : limit_(limit), byte_limit_(byte_limit) {}
 
   /// Whether a call that has arrived may be served: RESOURCE_EXHAUSTED beyond the bound,
   /// UNAVAILABLE once closed. Leave follows for admitted calls only.
   absl::Status Enter();
-  void Leave();
+  /// An admitted call's messages take memory until it leaves. RESOURCE_EXHAUSTED: too much
+  /// together.
+  absl::Status Reserve(int64_t bytes);
+  /// `bytes`: what the call has reserved.
+  void Leave(int64_t bytes = 0);
 
   /// From now on calls are refused.
   void Close();
@@ -61,7 +66,9 @@ class CallGate {
 
  private:
   const int64_t limit_;
+  const int64_t byte_limit_;
   std::atomic<int64_t> in_flight_{0};
+  std::atomic<int64_t> bytes_{0};
   std::atomic<int64_t> objects_{0};
   std::atomic<bool> closed_{false};
   /// Notified when either count reaches 0 after the gate was closed.
@@ -123,6 +130,15 @@ class UnaryCall {
   grpc::ServerContext& context() { return context_; }
   CallEndpoint<Service>& endpoint() { return endpoint_; }
 
+  /// Counts the request and the response, which has its final size, against the memory of all
+  /// calls.
+  absl::Status ReserveMemory() {
+    const auto bytes = static_cast<int64_t>(request_.ByteSizeLong() + response_.ByteSizeLong());
+    absl::Status status = endpoint_.gate.Reserve(bytes);
+    if (status.ok()) reserved_bytes_ = bytes;
+    return status;
+  }
+
   /// Sends the response, or the error. The call may be gone when this returns.
   void Finish(const absl::Status& status) {
     if (status.ok()) {
@@ -157,7 +173,7 @@ class UnaryCall {
 
   void Release() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    if (admitted_) endpoint_.gate.Leave();
+    if (admitted_) endpoint_.gate.Leave(reserved_bytes_);
     Delete();
   }
 
@@ -174,6 +190,7 @@ class UnaryCall {
   /// The end has two events, in any order: the answer is sent, and the caller is done with.
   std::atomic<int> references_{2};
   bool admitted_ = false;
+  int64_t reserved_bytes_ = 0;
   grpc::ServerContext context_;
   Request request_;
   Response response_;

@@ -110,6 +110,7 @@ class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
     auto operation = Operation::Create(this->request(), shape, service.limits(), this->response());
     if (!operation.ok()) return operation.status();
     SetSpec(model_->description(), *this->response().mutable_model());
+    if (absl::Status status = this->ReserveMemory(); !status.ok()) return status;
     if (!operation->empty()) {
       task_.emplace(*this, *std::move(operation), Deadline(this->context()));
     }

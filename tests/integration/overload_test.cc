@@ -156,5 +156,30 @@ TEST(InFlightTest, CallsBeyondTheBoundAreRefusedAndTheRestGoesOn) {
   EXPECT_TRUE(second.Wait().ok());
 }
 
+TEST(InFlightTest, CallsBeyondTheMemoryBoundAreRefusedAndTheRestGoesOn) {
+  FakeModelServer::Options options;
+  options.server.max_inflight_bytes = 1;
+  options.server.limits.max_message_bytes = 8192;  // Four of these may be held.
+  FakeModelServer server(options);
+  server.engine().Block();
+  v1::SampleRequest request;
+  *request.mutable_x() = Column({1});
+  request.set_num_samples(1500);
+  const auto sample = [&] {
+    grpc::ClientContext context;
+    v1::SampleResponse response;
+    return server.stub().Sample(&context, request, &response);
+  };
+  std::vector<std::future<grpc::Status>> held;
+  for (int i = 0; i < 5; ++i) held.push_back(std::async(std::launch::async, sample));
+  while (server.batcher().stats().submitted < 5) std::this_thread::yield();
+  const grpc::Status status = sample();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("hold too much memory for this one"));
+  server.engine().Release();
+  for (auto& call : held) EXPECT_TRUE(call.get().ok());
+  EXPECT_TRUE(sample().ok());
+}
+
 }  // namespace
 }  // namespace mdn

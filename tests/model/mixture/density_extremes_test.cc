@@ -102,6 +102,22 @@ TEST(DensityExtremesTest, KeepsASmallTermBesideAHugeOne) {
   EXPECT_FLOAT_EQ(LogDensityAt(near, {60}), -700 - 450 - kHalfLogTwoPi);
 }
 
+TEST(DensityExtremesTest, AComponentThatOverflowsLeavesTheOthersAsTheyAre) {
+  Mixture mixture = FullMixture(0, 0, 0);
+  mixture.shape.components = 2;
+  mixture.log_pi = {0, 0};
+  mixture.mu = {1, 0, 0, 0};
+  mixture.sigma = {0, 0, 1, 1};
+  mixture.log_scale = {-800, -800, 0, 0};
+  mixture.scale_tril = {0, 0, 0, 0, 1, 0, 0, 1};
+  EXPECT_FLOAT_EQ(LogDensityAt(mixture, {0, 0}), -2 * kHalfLogTwoPi);
+}
+
+TEST(DensityExtremesTest, IsNanForAMixtureThatIsNotFinite) {
+  EXPECT_TRUE(std::isnan(LogDensityAt(DiagonalMixture({0}, {NAN}, {1}), {0})));
+  EXPECT_TRUE(std::isnan(LogDensityAt(DiagonalMixture({0, NAN}, {0, 0}, {1, 1}), {0})));
+}
+
 TEST(DensityExtremesTest, IsNeverNanForADiagonalCovariance) {
   const std::vector<float> values = {0, kSmallest, -1, 1e-20f, 1e20f, kLargest, -kLargest};
   for (const float mu : values) {

@@ -96,29 +96,43 @@ TEST(SamplingTest, MoreDimensionsKeepTheNumbersOfTheFirst) {
   }
 }
 
-// The documented layout, step by step, for a row and dimensions that need every word of it.
-TEST(SamplingTest, FollowsTheDocumentedLayout) {
-  const Mixture mixture = SomeMixture(3, 7);
-  const Draws draws = Draw(mixture, 4, WithSeed(0x0123456789abcdef), 0x223344556677);
-  const PhiloxKey key = {0x89abcdef, 0x01234567};
-  std::vector<double> cumulative(3);
+constexpr uint64_t kLayoutSeed = 0x0123456789abcdef;
+constexpr int64_t kLayoutRow = 0x223344556677;
+
+PhiloxCounter LayoutBlock(uint32_t block, uint32_t sample) {
+  return Philox({block, sample, 0x44556677, 0x22330000}, {0x89abcdef, 0x01234567});
+}
+
+// The first ten numbers of a sample, as the documented layout places them.
+std::vector<double> LayoutNormals(uint32_t sample) {
+  std::vector<double> z;
+  for (uint32_t block = 0; block < 3; ++block) {
+    const PhiloxCounter words = LayoutBlock(block, sample);
+    const NormalPair first = BoxMuller(words[0], words[1]);
+    const NormalPair second = BoxMuller(words[2], words[3]);
+    if (block > 0) z.insert(z.end(), {first.first, first.second});
+    z.insert(z.end(), {second.first, second.second});
+  }
+  return z;
+}
+
+int LayoutComponent(const Mixture& mixture, uint32_t sample) {
+  std::vector<double> cumulative(mixture.shape.components);
   CumulativeWeights(mixture.log_pi, 1, absl::MakeSpan(cumulative));
-  for (uint32_t s = 0; s < 4; ++s) {
-    std::vector<double> z;
-    for (uint32_t block = 0; block < 3; ++block) {
-      const PhiloxCounter words = Philox({block, s, 0x44556677, 0x22330000}, key);
-      const NormalPair first = BoxMuller(words[0], words[1]);
-      const NormalPair second = BoxMuller(words[2], words[3]);
-      if (block > 0) z.insert(z.end(), {first.first, first.second});
-      z.insert(z.end(), {second.first, second.second});
-    }
-    const PhiloxCounter words = Philox({0, s, 0x44556677, 0x22330000}, key);
-    const double u = ((uint64_t{words[0]} << 32 | words[1]) >> 11) * 0x1p-53;
-    const int k = ChooseComponent(cumulative, u);
-    EXPECT_EQ(draws.components[s], k);
-    for (int d = 0; d < 7; ++d) {
-      EXPECT_FLOAT_EQ(draws.samples[s * 7 + d],
-                      mixture.mu[k * 7 + d] + mixture.sigma[k * 7 + d] * z[d]);
+  const PhiloxCounter words = LayoutBlock(0, sample);
+  return ChooseComponent(cumulative, ((uint64_t{words[0]} << 32 | words[1]) >> 11) * 0x1p-53);
+}
+
+TEST(SamplingTest, FollowsTheDocumentedLayout) {
+  for (int64_t dims = 1; dims <= 10; ++dims) {
+    const Mixture mixture = SomeMixture(3, dims);
+    const Draws draws = Draw(mixture, 4, WithSeed(kLayoutSeed), kLayoutRow);
+    for (size_t i = 0; i < draws.samples.size(); ++i) {
+      const int component = LayoutComponent(mixture, i / dims);
+      EXPECT_EQ(draws.components[i / dims], component);
+      const double sigma = mixture.sigma[component * dims + i % dims];
+      EXPECT_FLOAT_EQ(draws.samples[i],
+                      MeanOf(mixture, draws, i) + sigma * LayoutNormals(i / dims)[i % dims]);
     }
   }
 }
@@ -197,6 +211,14 @@ TEST(SamplingTest, NeverTakesAComponentOfWeightTenToTheMinus300) {
 TEST(SamplingTest, DrawsTheMeanWhereSigmaUnderflowed) {
   const Mixture mixture = DiagonalMixture({0}, {3}, {0});
   EXPECT_THAT(Draw(mixture, 100).samples, Each(3));
+}
+
+TEST(SamplingTest, ADrawBeyondFloatsRangeIsItsLargestNumber) {
+  const Mixture mixture = DiagonalMixture({0}, {0}, {3e38f});
+  const float most = std::numeric_limits<float>::max();
+  SamplingOptions options;
+  options.sigma_scale = 1e30f;
+  EXPECT_THAT(Draw(mixture, 100, options).samples, Each(::testing::AnyOf(most, -most)));
 }
 
 TEST(SamplingTest, TakesMoreComponentsAndDimensionsThanFitTheStack) {

@@ -1,3 +1,5 @@
+#include <deque>
+
 #include "gtest/gtest.h"
 #include "server/batching/batch_queue.h"
 #include "tests/server/batching/recording_task.h"
@@ -11,8 +13,10 @@ BatchQueue::Options FourRowsOrFiftyMicroseconds() {
 
 class BatchDelayTest : public ::testing::Test {
  protected:
-  void PushAt(int64_t microsecond, Task& task) {
+  RecordingTask& PushAt(int64_t microsecond, int64_t rows) {
+    RecordingTask& task = tasks_.emplace_back(0, rows);
     BatchQueue::Complete(queue_.Push(task, AtMicrosecond(microsecond)));
+    return task;
   }
   void CancelTask(Task& task) {
     BatchQueue::Complete(queue_.Cancel(task, absl::CancelledError("gone")));
@@ -26,6 +30,7 @@ class BatchDelayTest : public ::testing::Test {
     while (!queue_.empty()) TakeAndReturnAt(0);
   }
 
+  std::deque<RecordingTask> tasks_;
   BatchQueue queue_{FourRowsOrFiftyMicroseconds()};
 };
 
@@ -40,24 +45,21 @@ TEST_F(BatchDelayTest, WithoutADelayWhatWaitsIsDue) {
 }
 
 TEST_F(BatchDelayTest, TaskThatDoesNotFillABatchIsDueAfterTheDelay) {
-  RecordingTask a(7), b(8);
-  PushAt(10, a);
-  PushAt(30, b);
+  PushAt(10, 1);
+  PushAt(30, 1);
   EXPECT_EQ(queue_.NextDue(), AtMicrosecond(60));
 }
 
 TEST_F(BatchDelayTest, FullBatchIsDueAtOnce) {
-  RecordingTask a(7, 3), b(8, 1);
-  PushAt(10, a);
+  PushAt(10, 3);
   EXPECT_EQ(queue_.NextDue(), AtMicrosecond(60));
-  PushAt(11, b);
+  PushAt(11, 1);
   EXPECT_EQ(queue_.NextDue(), SteadyTime::min());
 }
 
 TEST_F(BatchDelayTest, WhenTheOldestIsCancelledTheNextOneCounts) {
-  RecordingTask a(7), b(8);
-  PushAt(10, a);
-  PushAt(30, b);
+  RecordingTask& a = PushAt(10, 1);
+  RecordingTask& b = PushAt(30, 1);
   CancelTask(a);
   EXPECT_EQ(queue_.NextDue(), AtMicrosecond(80));
   CancelTask(b);
@@ -65,8 +67,7 @@ TEST_F(BatchDelayTest, WhenTheOldestIsCancelledTheNextOneCounts) {
 }
 
 TEST_F(BatchDelayTest, RestOfALargeTaskIsDueByItsOwnArrival) {
-  RecordingTask large(7, 6);
-  PushAt(10, large);
+  PushAt(10, 6);
   TakeAndReturnAt(20);
   EXPECT_EQ(queue_.waiting_rows(), 2);
   EXPECT_EQ(queue_.NextDue(), AtMicrosecond(60));

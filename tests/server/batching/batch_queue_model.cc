@@ -1,6 +1,7 @@
 #include "tests/server/batching/batch_queue_model.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mdn {
 

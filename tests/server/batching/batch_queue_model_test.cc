@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -170,6 +171,7 @@ TEST(BatchQueueModelTest, QueueAgreesWithTheModelOnEveryOrderOfSixEvents) {
       event = static_cast<Event>(rest % kEvents);
       rest /= kEvents;
     }
+    if (events[0] >= kCancelOldest) continue;  // It has no effect on an empty queue.
     ASSERT_NO_FATAL_FAILURE(CheckAgreement(events));
   }
 }

@@ -1,5 +1,6 @@
 #include "server/batching/batch_queue.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 

@@ -1,5 +1,6 @@
 #include "server/batching/batcher.h"
 
+#include <memory>
 #include <thread>
 #include <vector>
 

@@ -1,12 +1,14 @@
 #ifndef MDN_TESTS_SERVER_BATCHING_RECORDING_TASK_H_
 #define MDN_TESTS_SERVER_BATCHING_RECORDING_TASK_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"

@@ -105,6 +105,21 @@ TEST(TensorReaderTest, NamesThePositionOfANumberThatIsNotFinite) {
             "x: row 0, element 0 is -inf; expected a finite number");
 }
 
+TEST(TensorReaderTest, FindsEveryNumberThatIsNotFiniteAtEveryPosition) {
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), inf, -inf}) {
+    for (int i = 0; i < 6; ++i) {
+      std::vector<float> values = {1, -2, 0, std::numeric_limits<float>::max(), 1e-45f, -0.0f};
+      ASSERT_TRUE(TensorReader::Read("x", Values({2, 3}, values)).ok());
+      values[i] = bad;
+      const std::string place =
+          "x: row " + std::to_string(i / 3) + ", element " + std::to_string(i % 3) + " is ";
+      EXPECT_EQ(ReadError(Values({2, 3}, values)).substr(0, place.size()), place);
+      EXPECT_EQ(ReadError(Raw({2, 3}, values)).substr(0, place.size()), place);
+    }
+  }
+}
+
 TEST(TensorWriterTest, WritesValuesAndRaw) {
   v1::Tensor values, raw;
   const std::vector<int64_t> shape = {1, 2};

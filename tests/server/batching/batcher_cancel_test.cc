@@ -1,0 +1,91 @@
+#include <thread>
+
+#include "gtest/gtest.h"
+#include "server/batching/batcher.h"
+#include "tests/server/batching/busy_batcher.h"
+#include "tests/server/batching/recording_task.h"
+#include "tests/support/fake_engine.h"
+
+namespace mdn {
+namespace {
+
+const absl::Status kGone = absl::CancelledError("the caller has gone");
+
+Batcher::Options InBatchesOf(int64_t rows) {
+  Batcher::Options options;
+  options.max_batch_rows = rows;
+  return options;
+}
+
+TEST(BatcherCancelTest, WaitingTaskIsDoneWhileTheEngineIsStillBusy) {
+  BusyBatcher busy(InBatchesOf(8));
+  RecordingTask task(7, 3);
+  busy.batcher().Submit(task);
+  busy.batcher().Cancel(task, kGone);
+  EXPECT_EQ(task.outcome(), kGone);
+  EXPECT_EQ(busy.batcher().queued_rows(), 0);
+  EXPECT_EQ(busy.first().times_done(), 0);
+  busy.Finish();
+  EXPECT_EQ(busy.engine().rows_seen(), 1);
+}
+
+TEST(BatcherCancelTest, RowsThatAreBeingEvaluatedFinishFirst) {
+  BusyBatcher busy(InBatchesOf(8));
+  busy.batcher().Cancel(busy.first(), kGone);
+  EXPECT_EQ(busy.first().times_done(), 0);
+  busy.Finish();
+  EXPECT_EQ(busy.first().outcome(), kGone);
+  EXPECT_EQ(busy.first().rows_consumed(), 1);
+}
+
+TEST(BatcherCancelTest, RestOfAPartlyEvaluatedTaskIsDropped) {
+  const FakeEngine engine;
+  Batcher batcher(engine, InBatchesOf(4));
+  RecordingTask task(7, 20);
+  task.on_consume = [&] {
+    if (engine.rows_seen() == 8) batcher.Cancel(task, kGone);
+    EXPECT_EQ(task.times_done(), 0);
+  };
+  batcher.Submit(task);
+  EXPECT_EQ(task.outcome(), kGone);
+  EXPECT_EQ(task.rows_consumed(), 8);
+  EXPECT_EQ(engine.rows_seen(), 8);
+}
+
+TEST(BatcherCancelTest, TaskCancelledBeforeItIsSubmittedIsNotEvaluated) {
+  const FakeEngine engine;
+  Batcher batcher(engine, {});
+  RecordingTask task(7);
+  batcher.Cancel(task, kGone);
+  EXPECT_EQ(task.times_done(), 0);
+  batcher.Submit(task);
+  EXPECT_EQ(task.outcome(), kGone);
+  EXPECT_EQ(engine.rows_seen(), 0);
+}
+
+TEST(BatcherCancelTest, HasNoEffectOnATaskThatIsDoneOrJustBecomesIt) {
+  const FakeEngine engine;
+  Batcher batcher(engine, {});
+  RecordingTask task(7);
+  task.on_done = [&] { batcher.Cancel(task, kGone); };
+  batcher.Submit(task);
+  batcher.Cancel(task, kGone);
+  EXPECT_TRUE(task.succeeded());
+}
+
+TEST(BatcherCancelTest, RaceWithCompletionGivesExactlyOneDone) {
+  const FakeEngine engine;
+  Batcher batcher(engine, InBatchesOf(2));
+  for (int repetition = 0; repetition < 1000; ++repetition) {
+    RecordingTask task(7, 6);
+    std::thread canceller([&] { batcher.Cancel(task, kGone); });
+    batcher.Submit(task);
+    canceller.join();
+    EXPECT_EQ(task.times_done(), 1);
+    EXPECT_TRUE(task.succeeded() || task.outcome() == kGone);
+  }
+  EXPECT_EQ(batcher.stats().done, 1000);
+}
+
+}  // namespace
+}  // namespace mdn
