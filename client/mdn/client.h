@@ -1,0 +1,125 @@
+#ifndef MDN_CLIENT_H_
+#define MDN_CLIENT_H_
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "mdn/types.h"
+
+namespace mdn {
+namespace client_internal {
+class PendingCall;
+class Transport;
+}  // namespace client_internal
+
+struct ClientOptions {
+  /// "host:port", "unix:/path", or any other gRPC target, such as "dns:///host:port". Each is used
+  /// at all the addresses that its name resolves to, and is resolved again when one is lost.
+  std::vector<std::string> servers = {"127.0.0.1:50051"};
+  /// For a whole call, tries and waits included, that names no other.
+  absl::Duration timeout = absl::Seconds(10);
+  /// The largest answer that is accepted; a larger one is RESOURCE_EXHAUSTED.
+  int max_response_bytes = 64 << 20;
+};
+
+struct CallOptions {
+  /// Instead of ClientOptions::timeout. At most an hour: more counts as an hour, so that no call
+  /// waits without a bound.
+  std::optional<absl::Duration> timeout;
+};
+
+/// A running asynchronous call. Dropping it leaves the call running. Thread-safe.
+class AsyncCall {
+ public:
+  /// The callback runs with CANCELLED, soon, unless the call is done already.
+  void Cancel();
+
+ private:
+  friend class client_internal::Transport;
+  explicit AsyncCall(std::weak_ptr<client_internal::PendingCall> call) : call_(std::move(call)) {}
+
+  std::weak_ptr<client_internal::PendingCall> call_;
+};
+
+/// Calls MDN Server. Requests are checked by the server, not here.
+///
+/// The servers take turns, over all their addresses; one that cannot be reached is passed over.
+/// A call answered UNAVAILABLE or RESOURCE_EXHAUSTED is tried there again, at most 3 times in all:
+/// after a random wait of up to 0.05 s and then 0.1 s, or after as long as the server asks for
+/// (grpc-retry-pushback-ms); not if the server forbids it, and not while most calls fail. Requests
+/// above 4 MiB are sent once. What is UNAVAILABLE even then goes on to the next server, up to 3.
+///
+/// Errors carry the server's code and message; beside those
+///   DEADLINE_EXCEEDED   the timeout passed
+///   UNAVAILABLE         no server could be reached
+///   CANCELLED           cancelled by the caller, or by the destructor
+///   RESOURCE_EXHAUSTED  the answer is larger than max_response_bytes
+///   INTERNAL            the answer is malformed: its shapes do not fit its numbers or the request
+///
+/// Thread-safe.
+class Client {
+ public:
+  template <typename Result>
+  using Callback = std::function<void(absl::StatusOr<Result>)>;
+
+  template <typename Result>
+  using Future = std::future<absl::StatusOr<Result>>;
+
+  /// Connects when first called. What is wrong with an address shows in the calls.
+  explicit Client(ClientOptions options);
+
+  /// Cancels the asynchronous calls that still run and waits for their callbacks; so it must not be
+  /// called from one.
+  ~Client();
+
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  absl::StatusOr<Prediction> Predict(const PredictRequest& request,
+                                     const CallOptions& options = {}) const;
+  absl::StatusOr<Samples> Sample(const SampleRequest& request,
+                                 const CallOptions& options = {}) const;
+  absl::StatusOr<LogLikelihoods> LogLikelihood(const LogLikelihoodRequest& request,
+                                               const CallOptions& options = {}) const;
+
+  absl::StatusOr<ModelInfo> GetModel(const ModelId& model = {},
+                                     const CallOptions& options = {}) const;
+  absl::StatusOr<std::vector<ModelVersion>> ListModels(const CallOptions& options = {}) const;
+
+  /// `service` is empty for the server as a whole, or a gRPC service's full name; NOT_FOUND if the
+  /// server does not know it. Asks one server, the next in turn.
+  absl::StatusOr<ServingStatus> Health(absl::string_view service = "",
+                                       const CallOptions& options = {}) const;
+
+  /// The same without waiting. The callback runs exactly once, on the one thread that this client
+  /// keeps for callbacks, and so must not wait there; it may start other calls.
+  AsyncCall PredictAsync(const PredictRequest& request, const CallOptions& options,
+                         Callback<Prediction> done) const;
+  AsyncCall SampleAsync(const SampleRequest& request, const CallOptions& options,
+                        Callback<Samples> done) const;
+  AsyncCall LogLikelihoodAsync(const LogLikelihoodRequest& request, const CallOptions& options,
+                               Callback<LogLikelihoods> done) const;
+
+  /// The same with a future, which is ready when the timeout has passed, at the latest.
+  Future<Prediction> PredictAsync(const PredictRequest& request,
+                                  const CallOptions& options = {}) const;
+  Future<Samples> SampleAsync(const SampleRequest& request, const CallOptions& options = {}) const;
+  Future<LogLikelihoods> LogLikelihoodAsync(const LogLikelihoodRequest& request,
+                                            const CallOptions& options = {}) const;
+
+ private:
+  const std::unique_ptr<client_internal::Transport> transport_;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_CLIENT_H_

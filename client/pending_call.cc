@@ -1,0 +1,45 @@
+#include "client/pending_call.h"
+
+#include "client/status.h"
+
+namespace mdn::client_internal {
+
+void PendingCall::Begin(Route route, absl::Time deadline, grpc::CompletionQueue& completions) {
+  route_ = std::move(route);
+  deadline_ = deadline;
+  completions_ = &completions;
+  Attempt();
+}
+
+void PendingCall::Attempt() {
+  const std::lock_guard lock(mutex_);
+  const ServerChannel& server = *route_[contexts_.size()];
+  contexts_.push_back(std::make_unique<grpc::ClientContext>());
+  contexts_.back()->set_deadline(absl::ToChronoTime(deadline_));
+  Send(server, contexts_.back().get(), completions_, &status_);
+  // Cancelled before there was anything to cancel, or between two attempts.
+  if (cancelled_) contexts_.back()->TryCancel();
+}
+
+bool PendingCall::HasAnotherAttempt() {
+  const std::lock_guard lock(mutex_);
+  return status_.error_code() == grpc::StatusCode::UNAVAILABLE && !cancelled_ &&
+         contexts_.size() < route_.size();
+}
+
+bool PendingCall::Proceed() {
+  if (HasAnotherAttempt()) {
+    Attempt();
+    return false;
+  }
+  Deliver(ToAbslStatus(status_));
+  return true;
+}
+
+void PendingCall::Cancel() {
+  const std::lock_guard lock(mutex_);
+  cancelled_ = true;
+  if (!contexts_.empty()) contexts_.back()->TryCancel();
+}
+
+}  // namespace mdn::client_internal

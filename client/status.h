@@ -1,0 +1,17 @@
+#ifndef MDN_CLIENT_STATUS_H_
+#define MDN_CLIENT_STATUS_H_
+
+#include <grpcpp/support/status.h>
+
+#include "absl/status/status.h"
+
+namespace mdn::client_internal {
+
+/// The same code, by number, and the same message.
+inline absl::Status ToAbslStatus(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+}  // namespace mdn::client_internal
+
+#endif  // MDN_CLIENT_STATUS_H_

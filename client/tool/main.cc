@@ -1,0 +1,142 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
+#include "client/tool/command.h"
+#include "client/tool/exit_code.h"
+
+namespace mdn::tool {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+constexpr auto kCommands = {AddInfo, AddPredict, AddSample, AddLogLikelihood, AddHealth};
+
+absl::Duration ParseTimeout(const std::string& text) {
+  absl::Duration timeout;
+  if (absl::ParseDuration(text, &timeout) && timeout > absl::ZeroDuration()) return timeout;
+  throw CLI::ValidationError("--timeout",
+                             absl::StrCat("\"", text, "\" is no duration such as 500ms or 10s"));
+}
+
+Format ParseFormat(const std::string& text) {
+  if (text == "csv") return Format::kCsv;
+  return text == "json" ? Format::kJson : Format::kTable;
+}
+
+void AddGlobalFlags(CLI::App& tool, GlobalFlags* flags) {
+  tool.add_option("--server", flags->servers,
+                  "Servers, separated by commas: HOST:PORT, unix:PATH or dns:///HOST:PORT")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("ADDRESS")
+      ->capture_default_str();
+  tool.add_option("--model", flags->model.name, "Default: the server's only or default model")
+      ->type_name("NAME");
+  tool.add_option("--model_version", flags->model.version, "Default: the newest that is ready")
+      ->type_name("N");
+  tool.add_option_function<std::string>(
+          "--timeout", [flags](const std::string& text) { flags->timeout = ParseTimeout(text); },
+          "For one request, such as 500ms (default 10s)")
+      ->type_name("DURATION");
+  tool.add_option_function<std::string>(
+          "--format", [flags](const std::string& text) { flags->format = ParseFormat(text); },
+          "json: an object in each line (default table)")
+      ->check(CLI::IsMember(std::vector<std::string>{"table", "csv", "json"}))
+      ->type_name("FORMAT");
+}
+
+void Describe(CLI::App& tool) {
+  tool.description("Calls MDN Server, which serves mixture density networks.");
+  tool.footer(
+      "Flags may stand before the command or after it, with _ or - between words.\n"
+      "\n"
+      "Exit status: 0 success, 64 wrong usage, 65 bad data, 69 server unavailable, 1 any other\n"
+      "failure.\n"
+      "\n"
+      "Examples:\n"
+      "  mdn_client info\n"
+      "  mdn_client predict --x='0.5;1.5' --format=json\n"
+      "  mdn_client sample --server=a:50051,b:50051 --input=rows.csv --num_samples=10 --seed=1");
+  tool.set_help_flag("-h,--help", "This help; after a command, the command's");
+  tool.set_version_flag("--version", "mdn_client " MDN_VERSION, "The version of this tool");
+  // None is an error as well, but reported only after words that are no commands.
+  tool.require_subcommand(0, 1);
+  tool.fallthrough();
+}
+
+/// --model-version becomes --model_version, as flags are declared.
+std::string WithUnderscores(std::string argument) {
+  if (argument.compare(0, 2, "--") != 0) return argument;
+  const auto end = argument.begin() + std::min(argument.find('='), argument.size());
+  std::replace(argument.begin() + 2, end, '-', '_');
+  return argument;
+}
+
+/// Always one line.
+int Report(absl::string_view message, int exit_code) {
+  const std::string line = absl::StrReplaceAll(message, {{"\n", " "}});
+  std::fprintf(stderr, "mdn_client: %s\n", line.c_str());
+  return exit_code;
+}
+
+int Report(const absl::Status& status, int exit_code) {
+  return Report(absl::StrCat(absl::StatusCodeToString(status.code()), ": ", status.message()),
+                exit_code);
+}
+
+int RunCommand(const Command& command, GlobalFlags flags) {
+  ClientOptions options;
+  options.servers = std::move(flags.servers);
+  options.timeout = flags.timeout;
+  const Client client(std::move(options));
+  Output output(stdout);
+  const absl::Status status = command.run({client, flags.model, flags.format, output});
+  const absl::Status written = output.Flush();
+  if (!status.ok()) return Report(status, command.exit_code(status));
+  return written.ok() ? 0 : Report(written, kExitFailure);
+}
+
+int Run(Arguments arguments) {
+  CLI::App tool("", "mdn_client");
+  GlobalFlags flags;
+  Describe(tool);
+  AddGlobalFlags(tool, &flags);
+  std::vector<Command> commands;
+  for (const auto add : kCommands) commands.push_back(add(tool));
+  // CLI11 takes them from the back.
+  std::reverse(arguments.begin(), arguments.end());
+  try {
+    tool.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    // Help and version come as errors too.
+    return error.get_exit_code() == 0 ? tool.exit(error) : Report(error.what(), kExitUsage);
+  }
+  const auto chosen = std::find_if(commands.begin(), commands.end(), [&](const Command& command) {
+    return tool.got_subcommand(command.app);
+  });
+  if (chosen == commands.end()) return Report("a command is required, see --help", kExitUsage);
+  return RunCommand(*chosen, std::move(flags));
+}
+
+}  // namespace
+}  // namespace mdn::tool
+
+int main(int argc, char** argv) {
+  // A reader that has seen enough, as in `| head`, ends the tool in silence.
+  std::signal(SIGPIPE, SIG_DFL);
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i) arguments.push_back(mdn::tool::WithUnderscores(argv[i]));
+  return mdn::tool::Run(std::move(arguments));
+}

@@ -1,0 +1,127 @@
+#include "client/tool/rows.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace mdn::tool {
+namespace {
+
+constexpr size_t kMaxLineBytes = 1 << 20;
+constexpr size_t kMaxQuotedBytes = 40;
+constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+std::string Quote(absl::string_view field) {
+  return absl::StrCat("\"", absl::CHexEscape(field.substr(0, kMaxQuotedBytes)), "\"");
+}
+
+absl::Status CannotRead(const std::string& path, int error) {
+  return absl::InvalidArgumentError(absl::StrCat("cannot read ", path, ": ", std::strerror(error)));
+}
+
+}  // namespace
+
+RowReader::RowReader(std::string name, std::string line_word, std::unique_ptr<std::istream> owned,
+                     std::istream* stream, bool may_have_headings)
+    : name_(std::move(name)),
+      line_word_(std::move(line_word)),
+      owned_(std::move(owned)),
+      stream_(stream),
+      may_have_headings_(may_have_headings),
+      // For the terminating zero.
+      buffer_(kMaxLineBytes + 1) {}
+
+absl::StatusOr<RowReader> RowReader::Open(const std::string& path) {
+  if (path == "-") {
+    std::ios::sync_with_stdio(false);
+    return RowReader("standard input", "line", nullptr, &std::cin, true);
+  }
+  errno = 0;
+  auto file = std::make_unique<std::ifstream>(path);
+  // A folder opens, but does not read.
+  if (!*file || (file->peek() == EOF && file->bad())) return CannotRead(path, errno);
+  std::istream* stream = file.get();
+  return RowReader(path, "line", std::move(file), stream, true);
+}
+
+RowReader RowReader::FromFlag(absl::string_view name, const std::string& text) {
+  auto lines = std::make_unique<std::istringstream>(absl::StrReplaceAll(text, {{";", "\n"}}));
+  std::istream* stream = lines.get();
+  return RowReader(std::string(name), "row", std::move(lines), stream, false);
+}
+
+std::string RowReader::Place() const {
+  return absl::StrCat(name_, ", ", line_word_, " ", line_number_);
+}
+
+absl::StatusOr<Rows> RowReader::Read(int64_t max_rows) {
+  Rows rows;
+  while (rows.count < max_rows) {
+    absl::StatusOr<bool> found = NextLine();
+    if (!found.ok()) return found.status();
+    if (!*found) break;
+    const std::vector<absl::string_view> fields = absl::StrSplit(line_, ',');
+    if (std::exchange(may_have_headings_, false) && IsHeadings(fields)) continue;
+    if (absl::Status status = Append(fields, &rows); !status.ok()) return status;
+  }
+  rows.columns = columns_;
+  return rows;
+}
+
+absl::StatusOr<bool> RowReader::NextLine() {
+  do {
+    stream_->getline(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
+    ++line_number_;
+    if (stream_->bad()) return CannotRead(name_, errno);
+    if (stream_->fail() && stream_->eof()) return false;
+    if (stream_->fail()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Place(), ": more than ", kMaxLineBytes, " bytes"));
+    }
+    const std::streamsize newline = stream_->eof() ? 0 : 1;
+    line_ = {buffer_.data(), static_cast<size_t>(stream_->gcount() - newline)};
+    if (line_number_ == 1) absl::ConsumePrefix(&line_, kByteOrderMark);
+    line_ = absl::StripAsciiWhitespace(line_);
+  } while (line_.empty());
+  return true;
+}
+
+bool RowReader::IsHeadings(const std::vector<absl::string_view>& fields) const {
+  float value = 0;
+  return std::none_of(fields.begin(), fields.end(),
+                      [&](absl::string_view field) { return absl::SimpleAtof(field, &value); });
+}
+
+absl::Status RowReader::Append(const std::vector<absl::string_view>& fields, Rows* rows) {
+  const auto columns = static_cast<int64_t>(fields.size());
+  if (columns_ == 0) columns_ = columns;
+  if (columns != columns_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Place(), ": ", columns, " columns, expected ", columns_));
+  }
+  for (int64_t i = 0; i < columns; ++i) {
+    float value = 0;
+    if (!absl::SimpleAtof(fields[i], &value)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Place(), ", column ", i + 1, ": ", Quote(fields[i]), " is not a number"));
+    }
+    rows->values.push_back(value);
+  }
+  ++rows->count;
+  return absl::OkStatus();
+}
+
+}  // namespace mdn::tool

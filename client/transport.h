@@ -1,0 +1,65 @@
+#ifndef MDN_CLIENT_TRANSPORT_H_
+#define MDN_CLIENT_TRANSPORT_H_
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/support/status.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/route.h"
+#include "mdn/client.h"
+
+namespace mdn::client_internal {
+
+/// The servers, the asynchronous calls under way and the thread that completes them.
+///
+/// A call has one deadline, one route, and an attempt at each server of the route until one answers
+/// anything but UNAVAILABLE. The retries at one server are gRPC's.
+///
+/// Thread-safe.
+class Transport {
+ public:
+  explicit Transport(const ClientOptions& options);
+
+  /// Cancels what runs and waits for its callbacks.
+  ~Transport();
+
+  using Attempt = absl::FunctionRef<grpc::Status(const ServerChannel&, grpc::ClientContext*)>;
+
+  /// Makes the attempts one after the other, on this thread.
+  absl::Status Call(const CallOptions& options, Attempt attempt) const;
+
+  /// Makes the first attempt. The others, and the callback, come on the completion thread; but a
+  /// call that cannot start at all is called back at once.
+  AsyncCall Start(std::shared_ptr<PendingCall> call, const CallOptions& options);
+
+ private:
+  absl::Time Deadline(const CallOptions& options) const;
+  absl::Status Register(const std::shared_ptr<PendingCall>& call);
+  void Unregister(PendingCall* call);
+  void CompleteCalls();
+
+  const absl::Duration timeout_;
+  const ServerRotation servers_;
+  grpc::CompletionQueue completions_;
+
+  // Guarded by mutex_.
+  std::mutex mutex_;
+  std::condition_variable all_done_;
+  bool closing_ = false;
+  absl::flat_hash_set<std::shared_ptr<PendingCall>> calls_;
+  /// Runs from the first asynchronous call on.
+  std::thread completer_;
+};
+
+}  // namespace mdn::client_internal
+
+#endif  // MDN_CLIENT_TRANSPORT_H_

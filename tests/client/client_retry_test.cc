@@ -1,0 +1,165 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "mdn/client.h"
+#include "tests/support/fake_service.h"
+
+namespace mdn {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int kForEver = 1'000'000;
+
+const grpc::Status kDraining(grpc::StatusCode::UNAVAILABLE, "draining");
+const grpc::Status kQueueFull(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full");
+
+std::string Nowhere() { return absl::StrCat("unix:", testing::TempDir(), "/no_such_socket"); }
+
+ClientOptions Options(std::vector<std::string> servers) {
+  ClientOptions options;
+  options.servers = std::move(servers);
+  return options;
+}
+
+TEST(ClientRetryTest, TriesAgainWhileTheServerIsUnavailable) {
+  FakeService service;
+  const Client client(Options({service.address()}));
+  service.FailNext(2, kDraining);
+
+  EXPECT_TRUE(client.GetModel().ok());
+  EXPECT_EQ(service.calls(), 3);
+}
+
+TEST(ClientRetryTest, GivesUpAfterThreeTries) {
+  FakeService service;
+  const Client client(Options({service.address()}));
+  service.FailNext(kForEver, kDraining);
+
+  const absl::Status status = client.GetModel().status();
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(), "draining");
+  EXPECT_EQ(service.calls(), 3);
+}
+
+TEST(ClientRetryTest, TriesAgainWhenAFullQueueAsksForIt) {
+  FakeService service;
+  const Client client(Options({service.address()}));
+  service.FailNext(1, kQueueFull, /*pushback_ms=*/1);
+
+  EXPECT_TRUE(client.GetModel().ok());
+  EXPECT_EQ(service.calls(), 2);
+}
+
+TEST(ClientRetryTest, DoesNotTryAgainWhereTheServerAsksNotTo) {
+  FakeService service;
+  const Client client(Options({service.address()}));
+  service.FailNext(kForEver, kQueueFull, /*pushback_ms=*/-1);
+
+  EXPECT_EQ(client.GetModel().status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(service.calls(), 1);
+}
+
+TEST(ClientRetryTest, DoesNotRepeatWhatTheServerRefused) {
+  FakeService service;
+  const Client client(Options({service.address()}));
+  service.FailNext(kForEver, {grpc::StatusCode::INTERNAL, "not finite"});
+
+  EXPECT_EQ(client.GetModel().status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(service.calls(), 1);
+}
+
+TEST(ClientRetryTest, RepeatsRequestsUpToFourMebibytes) {
+  FakeService service;
+  const Client client(Options({service.address()}));
+  const std::vector<float> three(3 << 18);
+  const std::vector<float> five(5 << 18);
+
+  service.FailNext(1, kDraining);
+  EXPECT_TRUE(client.Predict({{}, {{3 << 17, 2}, three}}).ok());
+  EXPECT_EQ(service.calls(), 2);
+
+  service.FailNext(1, kDraining);
+  EXPECT_EQ(client.Predict({{}, {{5 << 17, 2}, five}}).status().message(), "draining");
+  EXPECT_EQ(service.calls(), 3);
+}
+
+TEST(ClientRetryTest, RetriesEndAtTheTimeout) {
+  FakeService service;
+  const Client client(Options({service.address()}));
+  service.FailNext(kForEver, kQueueFull, /*pushback_ms=*/60'000);
+
+  const absl::Status status = client.GetModel({}, {absl::Milliseconds(100)}).status();
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(service.calls(), 1);
+}
+
+TEST(ClientRetryTest, SaysWhenNoServerCanBeReached) {
+  const Client client(Options({Nowhere()}));
+
+  const absl::Status status = client.GetModel().status();
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no_such_socket"));
+}
+
+TEST(ClientRetryTest, ServersTakeTurns) {
+  const FakeService first;
+  const FakeService second;
+  const Client client(Options({first.address(), second.address()}));
+
+  // The second is left out until it is connected.
+  while (second.calls() == 0) ASSERT_TRUE(client.GetModel().ok());
+  const int calls_of_first = first.calls();
+  const int calls_of_second = second.calls();
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(client.GetModel().ok());
+
+  EXPECT_EQ(first.calls(), calls_of_first + 5);
+  EXPECT_EQ(second.calls(), calls_of_second + 5);
+}
+
+TEST(ClientRetryTest, GoesOnToTheNextServer) {
+  FakeService draining;
+  const FakeService ready;
+  const Client client(Options({draining.address(), ready.address()}));
+  draining.FailNext(kForEver, kDraining);
+
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(client.GetModel().ok());
+
+  EXPECT_EQ(ready.calls(), 4);
+  EXPECT_GE(draining.calls(), 1);
+}
+
+TEST(ClientRetryTest, PassesOverServersThatCannotBeReached) {
+  const FakeService service;
+  const Client client(Options({Nowhere(), service.address(), Nowhere()}));
+
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(client.GetModel().ok());
+}
+
+TEST(ClientRetryTest, FindsAServerAgainThatCameBack) {
+  const std::string address = absl::StrCat("unix:", testing::TempDir(), "/came_back.", getpid());
+  auto service = std::make_unique<FakeService>(FakeModel(), address);
+  const Client client(Options({address}));
+  ASSERT_TRUE(client.GetModel().ok());
+  service.reset();
+  ASSERT_EQ(client.GetModel().status().code(), absl::StatusCode::kUnavailable);
+
+  service = std::make_unique<FakeService>(FakeModel(), address);
+
+  while (!client.GetModel().ok()) {
+  }
+  EXPECT_GE(service->calls(), 1);
+}
+
+}  // namespace
+}  // namespace mdn
