@@ -93,7 +93,7 @@ absl::Status FillFromTensors(absl::string_view bytes, const LoadOptions& options
   if (!network.ok()) return network.status();
   const absl::StatusOr<NetworkShape> shape = CheckNetworkShape(*network);
   if (!shape.ok()) return shape.status();
-  const absl::Status filled = FillTensors(*network, *stored, bytes.size(), checkpoint);
+  absl::Status filled = FillTensors(*network, *stored, bytes.size(), checkpoint);
   if (!filled.ok()) return filled;
   const absl::StatusOr<ConfigHints> hints =
       MergeSources(std::move(stored->metadata), sidecar, options.flags);

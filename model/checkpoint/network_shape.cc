@@ -1,5 +1,6 @@
 #include "model/checkpoint/network_shape.h"
 
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -100,6 +101,7 @@ absl::Status NoneFits(const NetworkShape& shape, const ConfigHints& hints) {
 absl::Status SeveralFit(const std::vector<Candidate>& candidates, const NetworkShape& shape,
                         const std::string& path) {
   std::vector<std::string> named;
+  named.reserve(candidates.size());
   for (const Candidate& candidate : candidates) {
     named.push_back(
         absl::StrCat(NoiseTypeName(candidate.noise_type), " with dim_out ", candidate.dim_out));

@@ -57,8 +57,8 @@ absl::Status PickleWalk::Run() {
   return status_;
 }
 
-void PickleWalk::Fail(std::string reason) {
-  if (status_.ok()) status_ = absl::InvalidArgumentError(std::move(reason));
+void PickleWalk::Fail(absl::string_view reason) {
+  if (status_.ok()) status_ = absl::InvalidArgumentError(reason);
 }
 
 PickleWalk::Entries PickleWalk::EntriesOf(NodeId dict) {

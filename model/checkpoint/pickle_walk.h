@@ -60,7 +60,7 @@ class PickleWalk {
   std::optional<NodeId> ModuleState(NodeId id);
   ConfigHints ReadHints(NodeId state);
 
-  void Fail(std::string reason);
+  void Fail(absl::string_view reason);
 
   const Pickle& pickle_;
   absl::Status status_;

@@ -128,7 +128,7 @@ absl::Status ReadTensor(const std::string& name, const json& entry, Header& head
   }
   if (!SetContiguous(tensor)) return Refuse(name, "has a shape whose product overflows");
   const Range range{static_cast<uint64_t>(offsets[0]), static_cast<uint64_t>(offsets[1])};
-  const absl::Status length = CheckLength(name, tensor, range);
+  absl::Status length = CheckLength(name, tensor, range);
   if (!length.ok()) return length;
   header.ranges.emplace(name, range);
   header.tensors.emplace(name, std::move(tensor));

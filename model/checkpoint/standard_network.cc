@@ -34,7 +34,7 @@ std::string Listed(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (listed.size() < kMaxListed) listed.push_back(Printable(name));
   }
-  const std::string list = absl::StrJoin(listed, ", ");
+  std::string list = absl::StrJoin(listed, ", ");
   if (listed.size() == names.size()) return list;
   return absl::StrCat(list, " and ", names.size() - listed.size(), " more");
 }
@@ -50,6 +50,7 @@ absl::StatusOr<std::string> FindPrefix(const std::map<std::string, StoredTensor>
     return absl::InvalidArgumentError("it has no tensors of pi_network or normal_network");
   }
   std::vector<std::string> quoted;
+  quoted.reserve(prefixes.size());
   for (const std::string& prefix : prefixes) quoted.push_back(absl::StrCat("'", prefix, "'"));
   return absl::InvalidArgumentError(absl::StrCat("it holds several networks, under the prefixes ",
                                                  Listed(quoted), "; save the one to serve alone"));

@@ -70,8 +70,9 @@ Batcher::~Batcher() {
 void Batcher::Submit(Task& task) {
   assert(task.rows() >= 1 && task.x().size() == task.rows() * engine_.dim_in());
   std::unique_lock<std::mutex> lock(mutex_);
-  TaskList refused = queue_.Push(task, options_.now());
-  if (refused.empty()) return Work(std::move(lock));
+  const SteadyTime now = options_.now();
+  TaskList refused = queue_.Push(task, now);
+  if (refused.empty()) return Work(std::move(lock), now);
   lock.unlock();
   BatchQueue::Complete(std::move(refused));
 }
@@ -87,11 +88,11 @@ void Batcher::Cancel(Task& task, absl::Status why) {
 // while the engine is free for other threads: replies take longer than a small model does. Whatever
 // waits at that moment is this thread's duty, so it looks again; what comes later finds the engine
 // free.
-void Batcher::Work(std::unique_lock<std::mutex> lock) {
+void Batcher::Work(std::unique_lock<std::mutex> lock, SteadyTime now) {
   bool look_again = true;
   while (look_again) {
     TaskList done;
-    Evaluation* const evaluation = Begin(done);
+    Evaluation* const evaluation = Begin(now, done);
     if (evaluation != nullptr) {
       lock.unlock();
       Evaluate(*evaluation);
@@ -102,14 +103,16 @@ void Batcher::Work(std::unique_lock<std::mutex> lock) {
     look_again = evaluation != nullptr && !queue_.empty();
     lock.unlock();
     BatchQueue::Complete(std::move(done));
-    if (look_again) lock.lock();
+    if (look_again) {
+      lock.lock();
+      now = options_.now();
+    }
   }
 }
 
 // Takes a batch if one is due and the engine is free. Needs the lock.
-Batcher::Evaluation* Batcher::Begin(TaskList& done) {
+Batcher::Evaluation* Batcher::Begin(SteadyTime now, TaskList& done) {
   if (idle_.empty()) return nullptr;
-  const SteadyTime now = options_.now();
   const SteadyTime due = queue_.NextDue();
   if (due > now) {
     if (due < timer_wakes_) timer_news_.notify_one();
@@ -139,21 +142,22 @@ void Batcher::RunTimer() {
   while (!stopping_) {
     // While every evaluation is taken, those who finish look after what waits.
     const SteadyTime due = idle_.empty() ? SteadyTime::max() : queue_.NextDue();
-    if (due > options_.now()) {
-      WaitForDue(lock, due);
+    const SteadyTime now = options_.now();
+    if (due > now) {
+      WaitForDue(lock, due, now);
     } else {
-      Work(std::move(lock));
+      Work(std::move(lock), now);
       lock = std::unique_lock<std::mutex>(mutex_);
     }
   }
 }
 
-void Batcher::WaitForDue(std::unique_lock<std::mutex>& lock, SteadyTime due) {
+void Batcher::WaitForDue(std::unique_lock<std::mutex>& lock, SteadyTime due, SteadyTime now) {
   timer_wakes_ = due;
   if (due == SteadyTime::max()) {
     timer_news_.wait(lock);
   } else {
-    timer_news_.wait_for(lock, due - options_.now());
+    timer_news_.wait_for(lock, due - now);
   }
 }
 

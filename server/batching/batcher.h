@@ -70,11 +70,11 @@ class Batcher {
     Mixture mixture;
   };
 
-  void Work(std::unique_lock<std::mutex> lock);
-  Evaluation* Begin(TaskList& done);
+  void Work(std::unique_lock<std::mutex> lock, SteadyTime now);
+  Evaluation* Begin(SteadyTime now, TaskList& done);
   void Evaluate(Evaluation& evaluation) const;
   void RunTimer();
-  void WaitForDue(std::unique_lock<std::mutex>& lock, SteadyTime due);
+  void WaitForDue(std::unique_lock<std::mutex>& lock, SteadyTime due, SteadyTime now);
 
   const Engine& engine_;
   const Options options_;

@@ -65,7 +65,7 @@ TEST(BatcherCancelTest, TaskCancelledBeforeItIsSubmittedIsNotEvaluated) {
   EXPECT_EQ(engine.rows_seen(), 0);
 }
 
-TEST(BatcherCancelTest, HasNoEffectOnATaskThatIsDoneOrJustBecomesIt) {
+TEST(BatcherCancelTest, HasNoEffectOnATaskThatIsDone) {
   const FakeEngine engine;
   Batcher batcher(engine, {});
   RecordingTask task(7);
@@ -73,6 +73,15 @@ TEST(BatcherCancelTest, HasNoEffectOnATaskThatIsDoneOrJustBecomesIt) {
   batcher.Submit(task);
   batcher.Cancel(task, kGone);
   EXPECT_TRUE(task.succeeded());
+}
+
+TEST(BatcherCancelTest, HasNoEffectOnATaskWhoseDoneIsAboutToBeCalled) {
+  BusyBatcher busy(InBatchesOf(8));
+  RecordingTask a(7), b(8);
+  a.on_done = [&] { busy.batcher().Cancel(b, kGone); };
+  for (Task* task : {&a, &b}) busy.batcher().Submit(*task);
+  busy.Finish();
+  EXPECT_TRUE(a.succeeded() && b.succeeded());
 }
 
 TEST(BatcherCancelTest, RaceWithCompletionGivesExactlyOneDone) {
