@@ -2,6 +2,7 @@
 #include <CLI/Error.hpp>
 #include <CLI/Validators.hpp>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -127,7 +128,7 @@ Command AddSample(CLI::App& tool) {
   auto flags = std::make_shared<SampleFlags>();
   AddRowFlags(*command, &flags->rows);
   command->add_option("--num_samples", flags->num_samples, "Draws for each row")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()))
       ->type_name("N")
       ->capture_default_str();
   command
