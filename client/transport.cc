@@ -31,9 +31,7 @@ Transport::~Transport() {
   // A call may go on to its next server until it is cancelled: the queue closes after the last.
   all_done_.wait(lock, [this] { return calls_.empty(); });
   completions_.Shutdown();
-  if (completer_.joinable()) {
-    completer_.join();
-  }
+  if (completer_.joinable()) completer_.join();
 }
 
 absl::Time Transport::Deadline(const CallOptions& options) const {
@@ -74,13 +72,14 @@ absl::Status Transport::Register(const std::shared_ptr<PendingCall>& call) {
   return absl::OkStatus();
 }
 
-void Transport::Unregister(PendingCall* call) {
-  std::shared_ptr<PendingCall> last;
+std::shared_ptr<PendingCall> Transport::Registered(void* tag) {
   const std::lock_guard lock(mutex_);
-  // Destroyed after the lock is released: what a callback holds is the user's.
-  auto found = calls_.find(call);
-  last = *found;
-  calls_.erase(found);
+  return *calls_.find(static_cast<PendingCall*>(tag));
+}
+
+void Transport::Unregister(const std::shared_ptr<PendingCall>& call) {
+  const std::lock_guard lock(mutex_);
+  calls_.erase(call);
   if (calls_.empty()) all_done_.notify_all();
 }
 
@@ -88,7 +87,8 @@ void Transport::CompleteCalls() {
   void* tag = nullptr;
   bool ok = false;
   while (completions_.Next(&tag, &ok)) {
-    auto* call = static_cast<PendingCall*>(tag);
+    // Holds the call until the lock is released: what its callback holds is the user's.
+    const std::shared_ptr<PendingCall> call = Registered(tag);
     if (call->Proceed()) Unregister(call);
   }
 }

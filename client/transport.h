@@ -44,7 +44,8 @@ class Transport {
  private:
   absl::Time Deadline(const CallOptions& options) const;
   absl::Status Register(const std::shared_ptr<PendingCall>& call);
-  void Unregister(PendingCall* call);
+  std::shared_ptr<PendingCall> Registered(void* tag);
+  void Unregister(const std::shared_ptr<PendingCall>& call);
   void CompleteCalls();
 
   const absl::Duration timeout_;
