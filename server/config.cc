@@ -131,8 +131,13 @@ absl::StatusOr<Limits> LimitsFromFlags() {
         CheckRange("max_samples_per_request", limits.max_samples_per_request, 1, kMostRows),
         CheckRange("max_message_bytes", limits.max_message_bytes, 4096, int64_t{1} << 30),
         CheckRange("max_batch_rows", limits.max_batch_rows, 1, 1 << 20),
-        CheckRange("max_queue_rows", limits.max_queue_rows, limits.max_request_rows, kMostRows)}) {
+        CheckRange("max_queue_rows", limits.max_queue_rows, 1, kMostRows)}) {
     if (!status.ok()) return status;
+  }
+  if (limits.max_queue_rows < limits.max_request_rows) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--max_queue_rows: got ", limits.max_queue_rows, "; expected at least --max_request_rows, ",
+        limits.max_request_rows, ", since a request waits whole"));
   }
   return limits;
 }

@@ -1,16 +1,16 @@
-#include <signal.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
+#include <cstring>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "server/command_line.h"
 #include "server/config.h"
+#include "server/end_signals.h"
 #include "server/repository/model_loader.h"
 #include "server/repository/model_repository.h"
 #include "server/server.h"
@@ -58,20 +58,6 @@ Server::Options ServerOptions(const Config& config) {
   return options;
 }
 
-sigset_t EndSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
-int AwaitSignal(const sigset_t& signals) {
-  int signal = 0;
-  sigwait(&signals, &signal);
-  return signal;
-}
-
 void LogModel(const ServedModel& model) {
   const ModelDescription& description = model.description();
   const ModelConfig& config = description.config;
@@ -83,8 +69,7 @@ void LogModel(const ServedModel& model) {
 }
 
 int Serve(const Config& config) {
-  const sigset_t signals = EndSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // Before any thread exists.
+  static EndSignals& signals = *new EndSignals;
   RouteGrpcLogs();
   RaiseOpenFileLimit();
 
@@ -97,13 +82,13 @@ int Serve(const Config& config) {
   repository.Add(*std::move(model));
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(ServerOptions(config), repository);
   if (!server.ok()) return Fail(kUnavailable, server.status().message());
+  signals.Defer();
   for (const std::string& address : (*server)->addresses()) {
     std::printf("listening on %s\n", address.c_str());
   }
   std::fflush(stdout);
 
-  spdlog::info("{}: draining", strsignal(AwaitSignal(signals)));
-  std::thread([signals] { _exit(128 + AwaitSignal(signals)); }).detach();
+  spdlog::info("{}: draining", strsignal(signals.Await()));
   (*server)->Drain();
   spdlog::info("drained");
   return 0;

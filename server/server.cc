@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/transport.h"
 
 namespace mdn {
@@ -17,6 +18,7 @@ namespace {
 constexpr int kListeningCallsPerMethod = 128;
 constexpr int kListeningHealthCalls = 16;
 constexpr int kMaxHealthCalls = 1024;
+constexpr int64_t kMaxHealthBytes = int64_t{16} << 20;
 constexpr std::chrono::milliseconds kQuietBeforeShutdown(100);
 
 std::string WithPort(const std::string& address, int port) {
@@ -30,7 +32,8 @@ Server::Server(const Options& options, const ModelRepository& repository)
     : options_(options),
       gate_(options.max_inflight_requests,
             std::max(options.max_inflight_bytes, 4 * options.limits.max_message_bytes)),
-      health_gate_(kMaxHealthCalls, 0),
+      check_gate_(kMaxHealthCalls, kMaxHealthBytes),
+      watch_gate_(kMaxHealthCalls, 0),
       mdn_service_(repository, options.limits) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
@@ -42,10 +45,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
 
 absl::Status Server::Build(const ModelRepository& repository) {
   for (const std::string& address : options_.listen) {
-    // gRPC would take a Unix socket over from the server that has it.
-    if (const std::string reason = BindError(address); reason != "unknown") {
-      return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", reason));
-    }
+    // gRPC would take a Unix socket over from the server that has it, and does not say why it
+    // fails.
+    if (absl::Status status = CheckBindable(address); !status.ok()) return status;
   }
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -62,20 +64,20 @@ absl::Status Server::Build(const ModelRepository& repository) {
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
   queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
+  if (server_ == nullptr) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", absl::StrJoin(options_.listen, " and "),
+                     ": an address is taken, or two of them are the same"));
+  }
   for (size_t i = 0; i < ports.size(); ++i) {
-    if (server_ == nullptr || ports[i] == 0) {
-      if (server_ != nullptr) server_->Shutdown();
-      server_.reset();
-      return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.listen[i], ": ",
-                                                 BindError(options_.listen[i])));
-    }
     addresses_.push_back(WithPort(options_.listen[i], ports[i]));
   }
 
   mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_});
-  health_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, health_gate_});
+  check_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_});
+  watch_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
-  HealthService::Listen(*health_endpoint_, kListeningHealthCalls);
+  HealthService::Listen(*check_endpoint_, *watch_endpoint_, kListeningHealthCalls);
   health_service_.SetServing("", true);
   health_service_.SetServing("mdn.v1.MdnService", true);
   for (const auto& model : repository.List()) {
@@ -112,7 +114,8 @@ void Server::EndCalls() {
                     (deadline - std::chrono::steady_clock::now()));
   // Calls that the deadline cancelled still end by themselves, and use the queue until then.
   gate_.AwaitNone();
-  health_gate_.AwaitNone();
+  check_gate_.AwaitNone();
+  watch_gate_.AwaitNone();
 }
 
 Server::~Server() { Drain(); }

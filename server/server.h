@@ -55,12 +55,12 @@ class Server {
   const Options options_;
   CallGate gate_;
   /// Health is answered to the very end.
-  CallGate health_gate_;
+  CallGate check_gate_, watch_gate_;
   MdnService mdn_service_;
   HealthService health_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<CallEndpoint<MdnService>> mdn_endpoint_;
-  std::unique_ptr<CallEndpoint<HealthService>> health_endpoint_;
+  std::unique_ptr<CallEndpoint<HealthService>> check_endpoint_, watch_endpoint_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
   std::vector<std::thread> pollers_;

@@ -15,10 +15,13 @@
 #include <cstring>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 namespace mdn {
 namespace {
+
+constexpr int kMaxSynchronousThreads = 8;
 
 /// Another process answers on this Unix socket.
 bool UnixSocketIsServed(const std::string& path) {
@@ -34,6 +37,18 @@ bool UnixSocketIsServed(const std::string& path) {
   return served;
 }
 
+int TryToListen(const addrinfo& address) {
+  const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  const bool listens = bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, 1) == 0;
+  const int error = listens ? 0 : errno;
+  close(fd);
+  return error;
+}
+
+/// Empty where some address of the name can be had and none is taken.
 std::string TcpBindError(const std::string& host, const std::string& port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -42,19 +57,23 @@ std::string TcpBindError(const std::string& host, const std::string& port) {
   if (const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0) {
     return gai_strerror(error);
   }
-  std::string reason = "unknown";
-  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    const int fd = socket(entry->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) continue;
-    const int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, entry->ai_addr, entry->ai_addrlen) != 0 || listen(fd, 1) != 0) {
-      reason = std::strerror(errno);
-    }
-    close(fd);
+  bool any = false;
+  int last_error = 0;
+  for (const addrinfo* entry = found; entry != nullptr && last_error != EADDRINUSE;
+       entry = entry->ai_next) {
+    const int error = TryToListen(*entry);
+    any |= error == 0;
+    if (error != 0) last_error = error;
   }
   freeaddrinfo(found);
-  return reason;
+  return any && last_error != EADDRINUSE ? "" : std::strerror(last_error);
+}
+
+std::string UnixBindError(const std::string& path) {
+  if (UnixSocketIsServed(path)) return "another process serves it";
+  const size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return access(directory.c_str(), W_OK) == 0 ? "" : std::strerror(errno);
 }
 
 void LogFromGrpc(gpr_log_func_args* args) {
@@ -69,6 +88,8 @@ void SecureTransport(grpc::ServerBuilder& builder, const Limits& limits) {
   // The message limit is checked only after the whole message has been read.
   grpc::ResourceQuota quota("mdn_server");
   quota.Resize(std::max<size_t>(64 << 20, 16 * limits.max_message_bytes));
+  // Reflection's, which is a synchronous service: a stream that is open takes a thread.
+  quota.SetMaxThreads(kMaxSynchronousThreads);
   builder.SetResourceQuota(quota);
   // Its estimate of the bandwidth opens windows of megabytes, which 64 connections filled faster
   // than the quota could end them: 350 MiB instead of 100.
@@ -106,19 +127,18 @@ void RaiseOpenFileLimit() {
   }
 }
 
-std::string BindError(const std::string& address) {
+absl::Status CheckBindable(const std::string& address) {
+  std::string error;
   if (absl::StartsWith(address, "unix:")) {
-    const std::string path(absl::StripPrefix(address, "unix:"));
-    if (UnixSocketIsServed(path)) return "another process serves it";
-    return access(path.substr(0, path.rfind('/') + 1).c_str(), W_OK) == 0 ||
-                   path.find('/') == std::string::npos
-               ? "unknown"
-               : std::strerror(errno);
+    error = UnixBindError(std::string(absl::StripPrefix(address, "unix:")));
+  } else {
+    const size_t colon = address.rfind(':');
+    std::string host = address.substr(0, colon);
+    if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
+    error = TcpBindError(host, address.substr(colon + 1));
   }
-  const size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  return TcpBindError(host, address.substr(colon + 1));
+  if (error.empty()) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", error));
 }
 
 }  // namespace mdn

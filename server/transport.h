@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "server/limits.h"
 
 namespace mdn {
@@ -20,8 +21,9 @@ void RouteGrpcLogs();
 /// Raises the limit of open files to the most that is allowed; one connection takes one.
 void RaiseOpenFileLimit();
 
-/// Why an address cannot be listened on, as the system puts it; "unknown" where it would allow it.
-std::string BindError(const std::string& address);
+/// UNAVAILABLE, with the system's reason, where the address (HOST:PORT or unix:PATH) cannot be
+/// listened on: it is taken, or none of those that the name stands for is to be had.
+absl::Status CheckBindable(const std::string& address);
 
 }  // namespace mdn
 

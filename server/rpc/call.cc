@@ -9,8 +9,8 @@
 namespace mdn {
 
 absl::Status CallGate::Enter() {
-  const int64_t before = in_flight_.fetch_add(1, std::memory_order_acq_rel);
-  if (closed_.load(std::memory_order_acquire)) {
+  const int64_t before = in_flight_.fetch_add(1);
+  if (closed_.load()) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       last_refusal_ = std::chrono::steady_clock::now();
@@ -36,8 +36,8 @@ absl::Status CallGate::Reserve(int64_t bytes) {
 
 void CallGate::Leave(int64_t bytes) {
   bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-  if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (!closed_.load(std::memory_order_acquire)) return;
+  if (in_flight_.fetch_sub(1) != 1) return;
+  if (!closed_.load()) return;
   const std::lock_guard<std::mutex> lock(mutex_);
   changed_.notify_all();
 }
@@ -45,7 +45,7 @@ void CallGate::Leave(int64_t bytes) {
 void CallGate::Close() {
   const std::lock_guard<std::mutex> lock(mutex_);
   last_refusal_ = std::chrono::steady_clock::now();
-  closed_.store(true, std::memory_order_release);
+  closed_.store(true);
 }
 
 void CallGate::AwaitQuiet(std::chrono::milliseconds quiet, SteadyTime deadline) {
@@ -58,7 +58,7 @@ void CallGate::AwaitQuiet(std::chrono::milliseconds quiet, SteadyTime deadline) 
 }
 
 void CallGate::Remove() {
-  if (objects_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (objects_.fetch_sub(1) != 1) return;
   const std::lock_guard<std::mutex> lock(mutex_);
   changed_.notify_all();
 }

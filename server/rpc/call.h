@@ -71,7 +71,7 @@ class CallGate {
   std::atomic<int64_t> bytes_{0};
   std::atomic<int64_t> objects_{0};
   std::atomic<bool> closed_{false};
-  /// Notified when either count reaches 0 after the gate was closed.
+  /// Notified when no object is left, and when a closed gate's last call leaves.
   std::condition_variable changed_;
   std::mutex mutex_;
   /// Guarded by mutex_.
@@ -123,27 +123,22 @@ class UnaryCall {
   /// Leads to exactly one Finish, now or later, on this thread or another.
   virtual void Serve() = 0;
   /// The caller has gone before the answer was sent. Finish is still called.
-  virtual void Abandon(absl::Status /*why*/) {}
+  virtual void Abandon(const absl::Status& /*why*/) {}
 
   const Request& request() const { return request_; }
   Response& response() { return response_; }
   grpc::ServerContext& context() { return context_; }
   CallEndpoint<Service>& endpoint() { return endpoint_; }
 
-  /// Counts the request and the response, which has its final size, against the memory of all
-  /// calls.
-  absl::Status ReserveMemory() {
-    const auto bytes = static_cast<int64_t>(request_.ByteSizeLong() + response_.ByteSizeLong());
-    absl::Status status = endpoint_.gate.Reserve(bytes);
-    if (status.ok()) reserved_bytes_ = bytes;
-    return status;
-  }
+  /// Counts the response, which has been sized, against the memory of all calls.
+  absl::Status ReserveResponse() { return Reserve(response_.ByteSizeLong()); }
 
   /// Sends the response, or the error. The call may be gone when this returns.
   void Finish(const absl::Status& status) {
     if (status.ok()) {
       writer_.Finish(response_, grpc::Status::OK, &finished_);
     } else {
+      Request().Swap(&request_);  // A caller that does not read may let an error wait for long.
       writer_.FinishWithError(ToGrpcStatus(status, context_), &finished_);
     }
   }
@@ -157,11 +152,27 @@ class UnaryCall {
     ListenForNext();
     absl::Status status = endpoint_.gate.Enter();
     admitted_ = status.ok();
-    if (admitted_) {
+    if (status.ok()) status = ReserveRequest();
+    if (status.ok()) {
       Serve();
     } else {
       Finish(status);
     }
+  }
+
+  absl::Status ReserveRequest() {
+    // Fields that the contract does not know take many times their size on the wire.
+    constexpr size_t kNoticeableBytes = 4096;
+    if (request_.ByteSizeLong() > kNoticeableBytes) request_.DiscardUnknownFields();
+    return Reserve(request_.ByteSizeLong());
+  }
+
+  /// A message is held twice: parsed, and as it is on the wire or decoded.
+  absl::Status Reserve(size_t message_bytes) {
+    const auto bytes = static_cast<int64_t>(2 * message_bytes);
+    absl::Status status = endpoint_.gate.Reserve(bytes);
+    if (status.ok()) reserved_bytes_ += bytes;
+    return status;
   }
 
   void Gone(bool /*ok*/) {

@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "absl/strings/str_cat.h"
+
 namespace mdn {
 namespace {
 
@@ -27,8 +29,13 @@ struct CheckRpc {
   }
 };
 
+// Longer names are of no service, and would be kept for as long as somebody watches them.
+constexpr size_t kMaxServiceNameBytes = 256;
+
 /// One watch, from the wait for it until its end. It owns itself from Listen on. Writes at most one
-/// message at a time and leaves out what was overtaken meanwhile.
+/// message at a time and leaves out what was overtaken meanwhile. Events come on several threads
+/// and in any order, even before Arrived has returned: each one that is still to come, and each
+/// that is being handled, holds a reference.
 class WatchCall final : public HealthService::Watcher {
  public:
   explicit WatchCall(CallEndpoint<HealthService>& endpoint) : endpoint_(endpoint) {}
@@ -47,32 +54,43 @@ class WatchCall final : public HealthService::Watcher {
   }
 
   void End() override {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    EndLocked(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is draining"));
+    End(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is draining"));
   }
 
  private:
   void Arrived(bool ok) {
-    if (!ok) {  // The server is shutting down.
+    if (!ok) {  // The server is shutting down, and nothing else will come.
       Delete();
       return;
     }
     (new WatchCall(endpoint_))->Listen();
-    const absl::Status status = endpoint_.gate.Enter();
+    absl::Status status = endpoint_.gate.Enter();
     admitted_ = status.ok();
-    if (admitted_) {
+    if (status.ok()) status = CheckName();
+    if (status.ok()) {
       endpoint_.service.Subscribe(request_.service(), *this);
     } else {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      EndLocked(ToGrpcStatus(status, context_));
+      End(ToGrpcStatus(status, context_));
     }
+    Release();
+  }
+
+  absl::Status CheckName() {
+    const size_t size = request_.service().size();
+    if (size <= kMaxServiceNameBytes) return absl::OkStatus();
+    HealthCheckRequest().Swap(&request_);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "service: got a name of ", size, " bytes; expected at most ", kMaxServiceNameBytes));
   }
 
   void Written(bool ok) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    writing_ = false;
-    if (!ok) DropLocked();
-    AdvanceLocked();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      writing_ = false;
+      if (!ok) DropLocked();
+      AdvanceLocked();
+    }
+    Release();
   }
 
   void Gone(bool /*ok*/) {
@@ -92,11 +110,16 @@ class WatchCall final : public HealthService::Watcher {
     EndLocked(grpc::Status::CANCELLED);
   }
 
+  void End(const grpc::Status& status) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    EndLocked(status);
+    AdvanceLocked();
+  }
+
   void EndLocked(const grpc::Status& status) {
     if (ending_) return;
     ending_ = true;
     end_status_ = status;
-    AdvanceLocked();
   }
 
   void AdvanceLocked() {
@@ -104,17 +127,20 @@ class WatchCall final : public HealthService::Watcher {
     if (latest_ != written_) {
       written_ = latest_;
       writing_ = true;
+      ++references_;
       HealthCheckResponse response;
       response.set_status(latest_);
       writer_.Write(response, &written_event_);
     } else if (ending_) {
       finishing_ = true;
+      ++references_;
       writer_.Finish(end_status_, &finished_event_);
     }
   }
 
+  /// Without the lock, which goes with the last reference.
   void Release() {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (--references_ != 0) return;
     endpoint_.service.Unsubscribe(*this);
     if (admitted_) endpoint_.gate.Leave();
     Delete();
@@ -131,6 +157,7 @@ class WatchCall final : public HealthService::Watcher {
   MemberEvent<WatchCall> written_event_{this, &WatchCall::Written};
   MemberEvent<WatchCall> finished_event_{this, &WatchCall::Finished};
   MemberEvent<WatchCall> gone_event_{this, &WatchCall::Gone};
+  /// The arrival and the going; each write and the finish add theirs.
   std::atomic<int> references_{2};
   bool admitted_ = false;
   grpc::ServerContext context_;
@@ -149,10 +176,11 @@ class WatchCall final : public HealthService::Watcher {
 
 }  // namespace
 
-void HealthService::Listen(CallEndpoint<HealthService>& endpoint, int depth) {
+void HealthService::Listen(CallEndpoint<HealthService>& checks,
+                           CallEndpoint<HealthService>& watches, int depth) {
   for (int i = 0; i < depth; ++i) {
-    (new ImmediateCall<CheckRpc, HealthService>(endpoint))->Listen();
-    (new WatchCall(endpoint))->Listen();
+    (new ImmediateCall<CheckRpc, HealthService>(checks))->Listen();
+    (new WatchCall(watches))->Listen();
   }
 }
 

@@ -32,8 +32,10 @@ class HealthService {
   grpc::Service& grpc_service() { return async_service_; }
   grpc::health::v1::Health::AsyncService& async_service() { return async_service_; }
 
-  /// See MdnService::Listen.
-  static void Listen(CallEndpoint<HealthService>& endpoint, int depth);
+  /// See MdnService::Listen. Watches, which stay, have a gate apart, so that they cannot keep
+  /// checks out.
+  static void Listen(CallEndpoint<HealthService>& checks, CallEndpoint<HealthService>& watches,
+                     int depth);
 
   /// The empty name stands for the whole server. No effect once draining.
   void SetServing(const std::string& service, bool serving);

@@ -110,17 +110,17 @@ class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
     auto operation = Operation::Create(this->request(), shape, service.limits(), this->response());
     if (!operation.ok()) return operation.status();
     SetSpec(model_->description(), *this->response().mutable_model());
-    if (absl::Status status = this->ReserveMemory(); !status.ok()) return status;
+    if (absl::Status status = this->ReserveResponse(); !status.ok()) return status;
     if (!operation->empty()) {
       task_.emplace(*this, *std::move(operation), Deadline(this->context()));
     }
     return absl::OkStatus();
   }
 
-  void Abandon(absl::Status why) override {
+  void Abandon(const absl::Status& why) override {
     Phase expected = Phase::kPreparing;
     if (!phase_.compare_exchange_strong(expected, Phase::kAbandoned)) {
-      model_->batcher().Cancel(*task_, std::move(why));
+      model_->batcher().Cancel(*task_, why);
     }
   }
 
@@ -199,11 +199,12 @@ struct ListModelsRpc {
   }
   static absl::Status Answer(const MdnService& service, const Request& /*request*/,
                              Response& response) {
+    const auto default_model = service.repository().Find("", 0);
     for (const auto& model : service.repository().List()) {
       v1::ModelVersion& version = *response.add_models();
       SetSpec(model->description(), *version.mutable_model());
       version.set_state(v1::MODEL_STATE_READY);
-      version.set_is_default(model->description().name == service.repository().default_name());
+      version.set_is_default(default_model.ok() && *default_model == model);
     }
     return absl::OkStatus();
   }

@@ -23,6 +23,8 @@ absl::StatusOr<int64_t> ElementCount(absl::string_view field, absl::Span<const i
 /// Views the message where it can; the message must outlive it. Movable.
 class TensorReader {
  public:
+  TensorReader(TensorReader&&) = default;
+  TensorReader& operator=(TensorReader&&) = default;
   /// `field` names the tensor in errors. INVALID_ARGUMENT: see ElementCount; also both or neither
   /// of values and raw, a size that does not fit, a number that is not finite.
   static absl::StatusOr<TensorReader> Read(absl::string_view field, const v1::Tensor& tensor);
@@ -31,6 +33,8 @@ class TensorReader {
   absl::Span<const float> values() const { return values_; }
 
  private:
+  TensorReader() = default;
+
   absl::Span<const int64_t> shape_;
   absl::Span<const float> values_;
   std::vector<float> decoded_;

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -109,6 +111,8 @@ void ExpectParity(const std::vector<double>& ours, const std::vector<double>& to
   testing::Test::RecordProperty(what, std::to_string(own / allowed));
 }
 
+constexpr int64_t kSamples = 100;
+
 class GoldenTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenTest, AgreesWithTheReferenceAsWellAsPyTorchDoes) {
@@ -171,31 +175,37 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
-std::string SamplesWithSeed(int threads, int64_t strangers) {
-  CheckpointServer server("ex_1d.pt", NoiseType::kDiagonal, threads);
+/// The samples of the golden rows as bytes, with `strangers` rows after them in the same request.
+std::string SamplesWithSeed(CheckpointServer& server, int64_t strangers) {
   std::vector<float> features = ReadGolden("ex_1d").x;
+  const size_t bytes = features.size() * kSamples * sizeof(float);
+  features.resize(features.size() + strangers, 0.5f);
   v1::SampleRequest request;
   v1::SampleResponse response;
   *request.mutable_x() = Matrix(1, features);
-  request.set_num_samples(100);
+  request.set_num_samples(kSamples);
   request.set_seed(7);
-  request.set_return_components(true);
-  // Rows after ours, whose samples are cut away.
-  features.resize(features.size() + strangers, 0.5f);
-  *request.mutable_x() = Matrix(1, features);
+  request.set_encoding(v1::TENSOR_ENCODING_RAW);
   grpc::ClientContext context;
   const grpc::Status status = server.stub().Sample(&context, request, &response);
   EXPECT_TRUE(status.ok()) << status.error_message();
-  response.mutable_samples()->mutable_values()->Truncate(33 * 100);
-  std::string bytes(reinterpret_cast<const char*>(response.samples().values().data()), 33 * 400);
-  return bytes;
+  EXPECT_GE(response.samples().raw().size(), bytes);
+  return response.samples().raw().substr(0, bytes);
 }
 
 TEST(SeedTest, GivesTheSameSamplesInAnyBatchAndOnAnyNumberOfThreads) {
-  const std::string alone = SamplesWithSeed(1, 0);
-  EXPECT_EQ(SamplesWithSeed(1, 500), alone);
-  EXPECT_EQ(SamplesWithSeed(4, 0), alone);
-  EXPECT_EQ(SamplesWithSeed(4, 1000), alone);
+  CheckpointServer one("ex_1d.pt", NoiseType::kDiagonal, 1);
+  CheckpointServer four("ex_1d.pt", NoiseType::kDiagonal, 4);
+  const std::string alone = SamplesWithSeed(one, 0);
+  EXPECT_EQ(SamplesWithSeed(one, 1000), alone);
+  for (CheckpointServer* server : {&one, &four}) {
+    std::vector<std::future<std::string>> together;
+    for (int64_t i = 0; i < 16; ++i) {
+      together.push_back(
+          std::async(std::launch::async, SamplesWithSeed, std::ref(*server), 37 * i));
+    }
+    for (auto& samples : together) EXPECT_EQ(samples.get(), alone);
+  }
 }
 
 }  // namespace

@@ -69,6 +69,31 @@ TEST_F(HealthTest, AWatchOfAnUnknownServiceSaysSo) {
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
+TEST_F(HealthTest, WatchesThatAreCancelledAtOnceHarmNobody) {
+  for (int i = 0; i < 500; ++i) {
+    grpc::ClientContext context;
+    auto reader = stub_->Watch(&context, HealthCheckRequest());
+    context.TryCancel();
+    HealthCheckResponse response;
+    while (reader->Read(&response)) {
+    }
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+  EXPECT_EQ(Check("").status(), HealthCheckResponse::SERVING);
+}
+
+TEST_F(HealthTest, AWatchOfAnEndlessNameIsRefused) {
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service(std::string(257, 'x'));
+  auto reader = stub_->Watch(&context, request);
+  HealthCheckResponse response;
+  EXPECT_FALSE(reader->Read(&response));
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "service: got a name of 257 bytes; expected at most 256");
+}
+
 TEST_F(HealthTest, HundredOpenWatchesDoNotDelayTheDrain) {
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<grpc::ClientReader<HealthCheckResponse>>> readers;

@@ -164,21 +164,36 @@ TEST(InFlightTest, CallsBeyondTheMemoryBoundAreRefusedAndTheRestGoesOn) {
   server.engine().Block();
   v1::SampleRequest request;
   *request.mutable_x() = Column({1});
-  request.set_num_samples(1500);
+  request.set_num_samples(1500);  // 6 KB, held twice.
   const auto sample = [&] {
     grpc::ClientContext context;
     v1::SampleResponse response;
     return server.stub().Sample(&context, request, &response);
   };
   std::vector<std::future<grpc::Status>> held;
-  for (int i = 0; i < 5; ++i) held.push_back(std::async(std::launch::async, sample));
-  while (server.batcher().stats().submitted < 5) std::this_thread::yield();
+  for (int i = 0; i < 2; ++i) held.push_back(std::async(std::launch::async, sample));
+  while (server.batcher().stats().submitted < 2) std::this_thread::yield();
   const grpc::Status status = sample();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.error_message(), HasSubstr("hold too much memory for this one"));
   server.engine().Release();
   for (auto& call : held) EXPECT_TRUE(call.get().ok());
   EXPECT_TRUE(sample().ok());
+}
+
+TEST(InFlightTest, FieldsThatNobodyKnowsAreNotKept) {
+  FakeModelServer::Options options;
+  options.server.max_inflight_bytes = 1;
+  options.server.limits.max_message_bytes = 8192;
+  FakeModelServer server(options);
+  v1::GetModelRequest request;
+  for (int i = 0; i < 3000; ++i)
+    request.GetReflection()->MutableUnknownFields(&request)->AddVarint(100, 1);
+  ASSERT_LT(request.ByteSizeLong(), 10'000u);
+  request.GetReflection()->MutableUnknownFields(&request)->DeleteSubrange(0, 1000);
+  grpc::ClientContext context;
+  v1::ModelInfo info;
+  EXPECT_TRUE(server.stub().GetModel(&context, request, &info).ok());
 }
 
 }  // namespace

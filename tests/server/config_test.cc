@@ -83,7 +83,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "--isotropic_layout: got 'rows'; expected tiled or per_component"},
         BadFlag{"--engine=gpu", "--engine: got 'gpu'; expected auto or torch"},
         BadFlag{"--max_batch_rows=0", "--max_batch_rows: got 0; expected 1 to 1048576"},
-        BadFlag{"--max_queue_rows=100", "--max_queue_rows: got 100; expected 16384 to 1073741824"},
+        BadFlag{"--max_queue_rows=100",
+                "--max_queue_rows: got 100; expected at least --max_request_rows, 16384, since a "
+                "request waits whole"},
         BadFlag{"--max_message_bytes=1", "--max_message_bytes: got 1; expected 4096 to 1073741824"},
         BadFlag{"--threads=-1", "--threads: got -1; expected 1 to 1024"},
         BadFlag{"--max_batch_delay=1m", "--max_batch_delay: got 1m; expected 0 to 10s"},

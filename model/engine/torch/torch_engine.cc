@@ -42,9 +42,14 @@ absl::Span<const float> Values(const at::Tensor& tensor) {
   return absl::MakeConstSpan(tensor.data_ptr<float>(), tensor.numel());
 }
 
-std::string FirstLine(const std::exception& error) {
+/// One line: of a script's error the cause, which stands behind its stack; else the first line.
+std::string Cause(const std::exception& error) {
+  constexpr char kMarker[] = "Error: ";
+  constexpr size_t kMostBytes = 500;
   const std::string text = error.what();
-  return text.substr(0, std::min<size_t>(text.find('\n'), 500));
+  const size_t marker = text.rfind(kMarker);
+  const size_t begin = marker == std::string::npos ? 0 : marker + sizeof(kMarker) - 1;
+  return text.substr(begin, std::min(text.find('\n', begin) - begin, kMostBytes));
 }
 
 /// x in the network's units as a tensor [padded_rows, dim_in], zeros after the last row.
@@ -95,7 +100,7 @@ class StandardEngine final : public Engine {
                      Values(raw).first(rows * raw.size(1)), rows, mixture);
       return absl::OkStatus();
     } catch (const std::exception& error) {
-      return absl::InternalError(absl::StrCat("LibTorch: ", FirstLine(error)));
+      return absl::InternalError(absl::StrCat("LibTorch: ", Cause(error)));
     }
   }
 
@@ -136,14 +141,15 @@ class ScriptEngine final : public Engine {
   absl::Status Evaluate(absl::Span<const float> x, int64_t rows, Mixture& mixture) const override {
     try {
       const c10::InferenceMode inference;
-      const ScriptOutput output = network_.Forward(scaling_.Apply(x, rows, rows));
+      // A copy: a script may keep its input, or write to it.
+      const ScriptOutput output = network_.Forward(scaling_.Apply(x, rows, rows).clone());
       if (output.mu.size(1) != shape_.components || output.mu.size(2) != shape_.dims) {
         return absl::InternalError("the network's outputs changed their shape");
       }
       Fill(output, rows, mixture);
       return absl::OkStatus();
     } catch (const std::exception& error) {
-      return absl::InternalError(absl::StrCat("LibTorch: ", FirstLine(error)));
+      return absl::InternalError(absl::StrCat("LibTorch: ", Cause(error)));
     }
   }
 
@@ -224,9 +230,17 @@ absl::StatusOr<std::unique_ptr<Engine>> MakeScriptEngine(const Checkpoint& check
       static_cast<int64_t>(checkpoint.config.x_scale.size()) != dim_in) {
     return Contradiction("x_scale with length", checkpoint.config.x_scale.size(), dim_in);
   }
-  absl::StatusOr<MixtureShape> shape = Probe(network, checkpoint.config, dim_in);
-  if (!shape.ok()) return shape.status();
-  return std::make_unique<ScriptEngine>(checkpoint, std::move(network), dim_in, *shape);
+  try {
+    absl::StatusOr<MixtureShape> shape = Probe(network, checkpoint.config, dim_in);
+    if (!shape.ok()) return shape.status();
+    return std::make_unique<ScriptEngine>(checkpoint, std::move(network), dim_in, *shape);
+  } catch (const std::exception& error) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "forward(x) of the TorchScript network fails for two rows of zeros: ", Cause(error),
+        said != 0 ? ""
+                  : absl::StrCat("; dim_in was guessed as ", dim_in,
+                                 ", say it in the JSON file beside it if that is wrong")));
+  }
 }
 
 }  // namespace
@@ -238,7 +252,7 @@ absl::StatusOr<std::unique_ptr<Engine>> MakeTorchEngine(const Checkpoint& checkp
     return std::make_unique<StandardEngine>(checkpoint);
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(
-        absl::StrCat("LibTorch cannot use the network: ", FirstLine(error)));
+        absl::StrCat("LibTorch cannot use the network: ", Cause(error)));
   }
 }
 

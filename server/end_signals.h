@@ -1,0 +1,40 @@
+#ifndef MDN_SERVER_END_SIGNALS_H_
+#define MDN_SERVER_END_SIGNALS_H_
+
+#include <signal.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace mdn {
+
+/// SIGTERM and SIGINT, taken by a thread of their own. One that comes while the program still starts
+/// ends the process at once with 128 + its number. After Defer the first one ends Await, and a second
+/// one the process. Create it before any other thread, once, and never destroy it while the process
+/// runs. Thread-safe.
+class EndSignals {
+ public:
+  EndSignals();
+  EndSignals(const EndSignals&) = delete;
+  EndSignals& operator=(const EndSignals&) = delete;
+
+  /// From now on the first signal is Await's.
+  void Defer();
+  /// Returns the number of the signal that came, maybe already. After Defer.
+  int Await();
+
+ private:
+  void Take();
+
+  sigset_t signals_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  bool deferred_ = false;
+  int received_ = 0;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_SERVER_END_SIGNALS_H_
