@@ -71,7 +71,7 @@ void AsyncCall::Cancel() {
   if (const auto call = call_.lock()) call->Cancel();
 }
 
-Client::Client(ClientOptions options)
+Client::Client(const ClientOptions& options)
     : transport_(std::make_unique<client_internal::Transport>(options)) {}
 
 Client::~Client() = default;

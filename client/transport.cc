@@ -52,7 +52,7 @@ absl::Status Transport::Call(const CallOptions& options, Attempt attempt) const 
   return ToAbslStatus(status);
 }
 
-AsyncCall Transport::Start(std::shared_ptr<PendingCall> call, const CallOptions& options) {
+AsyncCall Transport::Start(const std::shared_ptr<PendingCall>& call, const CallOptions& options) {
   AsyncCall handle(call);
   Route route = servers_.Next();
   absl::Status status = route.empty() ? NoServer() : Register(call);

@@ -39,7 +39,7 @@ class Transport {
 
   /// Makes the first attempt. The others, and the callback, come on the completion thread; but a
   /// call that cannot start at all is called back at once.
-  AsyncCall Start(std::shared_ptr<PendingCall> call, const CallOptions& options);
+  AsyncCall Start(const std::shared_ptr<PendingCall>& call, const CallOptions& options);
 
  private:
   absl::Time Deadline(const CallOptions& options) const;

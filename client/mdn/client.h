@@ -75,7 +75,7 @@ class Client {
   using Future = std::future<absl::StatusOr<Result>>;
 
   /// Connects when first called. What is wrong with an address shows in the calls.
-  explicit Client(ClientOptions options);
+  explicit Client(const ClientOptions& options);
 
   /// Cancels the asynchronous calls that still run and waits for their callbacks; so it must not be
   /// called from one.

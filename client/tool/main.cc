@@ -132,7 +132,8 @@ int Run(Arguments arguments) {
 }  // namespace
 }  // namespace mdn::tool
 
-int main(int argc, char** argv) {
+// Only a lack of memory throws here, and may end the tool.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   // A reader that has seen enough, as in `| head`, ends the tool in silence.
   std::signal(SIGPIPE, SIG_DFL);
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);

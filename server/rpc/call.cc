@@ -74,7 +74,7 @@ SteadyTime Deadline(const grpc::ServerContext& context) {
                                      ? deadline
                                      : gpr_time_sub(deadline, gpr_now(deadline.clock_type));
   // A year stands for "never": gRPC's infinite future does not survive arithmetic.
-  constexpr int64_t kYearSeconds = 365 * 24 * 3600;
+  constexpr int64_t kYearSeconds = int64_t{365} * 24 * 3600;
   if (remaining.tv_sec >= kYearSeconds) return SteadyTime::max();
   return std::chrono::steady_clock::now() + std::chrono::seconds(remaining.tv_sec) +
          std::chrono::nanoseconds(remaining.tv_nsec);

@@ -34,7 +34,7 @@ std::string Cut(absl::string_view message) {
 
 grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContext& context) {
   if (status.ok()) return grpc::Status::OK;
-  const grpc::Status plain(static_cast<grpc::StatusCode>(status.code()), Cut(status.message()));
+  grpc::Status plain(static_cast<grpc::StatusCode>(status.code()), Cut(status.message()));
   if (!absl::IsResourceExhausted(status)) return plain;
   context.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(kRetryDelayMs));
   return grpc::Status(plain.error_code(), plain.error_message(), RetryDetails(plain));
