@@ -99,7 +99,7 @@ int RunCommand(const Command& command, GlobalFlags flags) {
   ClientOptions options;
   options.servers = std::move(flags.servers);
   options.timeout = flags.timeout;
-  const Client client(std::move(options));
+  const Client client(options);
   Output output(stdout);
   const absl::Status status = command.run({client, flags.model, flags.format, output});
   const absl::Status written = output.Flush();
