@@ -25,7 +25,6 @@ class ModelRepository {
 
   /// By name, then by version.
   std::vector<std::shared_ptr<ServedModel>> List() const;
-  const std::string& default_name() const { return default_name_; }
 
  private:
   using Versions = std::map<int64_t, std::shared_ptr<ServedModel>>;

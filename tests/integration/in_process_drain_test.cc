@@ -25,17 +25,23 @@ void AwaitRefusal(FakeModelServer& server) {
   EXPECT_EQ(status.error_message(), "the server is draining");
 }
 
-TEST(InProcessDrainTest, CallsInFlightEndAsIfNothingHadHappened) {
-  FakeModelServer server;
+/// A Predict of one row, x = 5, that the engine holds until it is released.
+std::future<grpc::Status> BlockedCall(FakeModelServer& server, v1::PredictResponse& response) {
   server.engine().Block();
-  v1::PredictRequest request;
-  v1::PredictResponse response;
-  *request.mutable_x() = Column({5});
   auto call = std::async(std::launch::async, [&] {
+    v1::PredictRequest request;
+    *request.mutable_x() = Column({5});
     grpc::ClientContext context;
     return server.stub().Predict(&context, request, &response);
   });
   server.engine().WaitUntilBlocked();
+  return call;
+}
+
+TEST(InProcessDrainTest, CallsInFlightEndAsIfNothingHadHappened) {
+  FakeModelServer server;
+  v1::PredictResponse response;
+  auto call = BlockedCall(server, response);
   auto drain = std::async(std::launch::async, [&] { server.server().Drain(); });
   AwaitRefusal(server);
   server.engine().Release();
@@ -48,15 +54,8 @@ TEST(InProcessDrainTest, ACallThatOutlastsTheTimeoutIsCancelledAndTheDrainEnds) 
   FakeModelServer::Options options;
   options.server.drain_timeout = absl::Milliseconds(50);
   FakeModelServer server(options);
-  server.engine().Block();
-  v1::PredictRequest request;
   v1::PredictResponse response;
-  *request.mutable_x() = Column({5});
-  auto call = std::async(std::launch::async, [&] {
-    grpc::ClientContext context;
-    return server.stub().Predict(&context, request, &response);
-  });
-  server.engine().WaitUntilBlocked();
+  auto call = BlockedCall(server, response);
   auto drain = std::async(std::launch::async, [&] { server.server().Drain(); });
   EXPECT_FALSE(call.get().ok());
   server.engine().Release();
