@@ -8,9 +8,6 @@
 namespace mdn {
 namespace {
 
-// Part of what a trained network means: the reference adds it to the raw output, inside the exp.
-constexpr double kEpsilon = 1e-6;
-
 constexpr NoiseType kNoiseTypes[] = {NoiseType::kDiagonal, NoiseType::kIsotropic,
                                      NoiseType::kIsotropicAcrossClusters, NoiseType::kFixed,
                                      NoiseType::kFull};
@@ -167,7 +164,7 @@ void MixtureHead::AssembleScales(absl::Span<const float> raw_sigma, int64_t row,
   const int64_t* channel = channel_of_scale_.data();
   for (int64_t k = 0; k < options_.components; ++k) {
     for (int64_t d = 0; d < options_.dims; ++d) {
-      const double log_sigma = raw_sigma[*channel++] + kEpsilon;
+      const double log_sigma = raw_sigma[*channel++] + kScaleEpsilon;
       *log_scale++ = static_cast<float>(log_sigma + log_y_scale_[d]);
       *sigma++ = static_cast<float>(std::exp(log_sigma) * options_.y_scale[d]);
     }
@@ -203,7 +200,7 @@ void MixtureHead::AssembleTriangles(absl::Span<const float> raw_sigma, int64_t r
         variance += entry * entry;
         scale_tril[j] = static_cast<float>(y_scale * entry);
       }
-      const double log_diagonal = *raw++ + kEpsilon;
+      const double log_diagonal = *raw++ + kScaleEpsilon;
       const double diagonal = std::exp(log_diagonal);
       variance += diagonal * diagonal;
       scale_tril[d] = static_cast<float>(y_scale * diagonal);

@@ -36,6 +36,9 @@ std::optional<IsotropicLayout> ParseIsotropicLayout(absl::string_view name);
 /// FULL K*D(D+1)/2.
 int64_t SigmaChannels(NoiseType type, int64_t components, int64_t dims);
 
+/// Part of what a trained network means: added to the raw output inside the exponential.
+constexpr double kScaleEpsilon = 1e-6;
+
 /// Turns a network's raw outputs into a mixture. Immutable; thread-safe.
 class MixtureHead {
  public:
@@ -55,7 +58,10 @@ class MixtureHead {
 
   explicit MixtureHead(Options options);
 
+  const Options& options() const { return options_; }
   MixtureShape shape() const;
+  /// The raw sigma output of each scale, in [0, SigmaChannels); unused if kFixed or kFull. [K, D]
+  absl::Span<const int64_t> scale_channels() const { return channel_of_scale_; }
   /// Outputs of the network that describe means and scales: K*D + SigmaChannels.
   int64_t normal_channels() const;
 
@@ -79,7 +85,7 @@ class MixtureHead {
   double log_fixed_noise_level_ = 0;
   /// [D]
   std::vector<double> log_y_scale_;
-  /// The raw sigma output of each scale; unused if kFixed or kFull. [K, D]
+  /// [K, D]
   std::vector<int64_t> channel_of_scale_;
 };
 
