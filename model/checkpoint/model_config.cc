@@ -180,4 +180,16 @@ absl::StatusOr<ModelConfig> ConfigFromHints(const ConfigHints& hints) {
   return config;
 }
 
+MixtureHead::Options HeadOptions(const ModelConfig& config) {
+  MixtureHead::Options options;
+  options.noise_type = config.noise_type;
+  options.isotropic_layout = config.isotropic_layout;
+  options.fixed_noise_level = config.fixed_noise_level;
+  options.components = config.n_components;
+  options.dims = config.dim_out;
+  options.y_shift = config.y_shift;
+  options.y_scale = config.y_scale;
+  return options;
+}
+
 }  // namespace mdn

@@ -34,6 +34,9 @@ struct ModelConfig {
   std::string source;
 };
 
+/// How the network's outputs become a mixture.
+MixtureHead::Options HeadOptions(const ModelConfig& config);
+
 /// What one source (the file's metadata, the file beside it, the flags) says of a model's
 /// configuration; unset is unsaid.
 struct ConfigHints {

@@ -1,9 +1,7 @@
 #include "model/engine/torch/torch_engine.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
-#include <dlfcn.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "model/engine/torch/intra_op_threads.h"
 #include "model/engine/torch/networks.h"
 #include "model/mixture/noise_model.h"
 
@@ -23,20 +22,6 @@ namespace {
 // Matrix libraries choose another order of summation for small and for uneven numbers of rows.
 // With whole blocks of rows a row's bits depend far less on what stands beside it.
 constexpr int64_t kRowBlock = 16;
-
-void UseOneIntraOpThread() {
-  static const bool done = [] {
-    at::set_num_threads(1);
-    // ATen's setting does not reach an OpenBLAS with threads of its own.
-    using SetThreads = void (*)(int);
-    if (auto set_threads =
-            reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) {
-      set_threads(1);
-    }
-    return true;
-  }();
-  (void)done;
-}
 
 absl::Span<const float> Values(const at::Tensor& tensor) {
   return absl::MakeConstSpan(tensor.data_ptr<float>(), tensor.numel());
@@ -109,18 +94,6 @@ class StandardEngine final : public Engine {
   absl::string_view name() const override { return "torch"; }
 
  private:
-  static MixtureHead::Options HeadOptions(const ModelConfig& config) {
-    MixtureHead::Options options;
-    options.noise_type = config.noise_type;
-    options.isotropic_layout = config.isotropic_layout;
-    options.fixed_noise_level = config.fixed_noise_level;
-    options.components = config.n_components;
-    options.dims = config.dim_out;
-    options.y_shift = config.y_shift;
-    options.y_scale = config.y_scale;
-    return options;
-  }
-
   const int64_t dim_in_;
   const InputScaling scaling_;
   const Perceptron pi_network_, normal_network_;
@@ -246,7 +219,7 @@ absl::StatusOr<std::unique_ptr<Engine>> MakeScriptEngine(const Checkpoint& check
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> MakeTorchEngine(const Checkpoint& checkpoint) {
-  UseOneIntraOpThread();
+  SetIntraOpThreads(1);
   try {
     if (checkpoint.format == CheckpointFormat::kTorchScript) return MakeScriptEngine(checkpoint);
     return std::make_unique<StandardEngine>(checkpoint);
