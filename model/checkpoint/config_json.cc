@@ -197,7 +197,45 @@ absl::StatusOr<json> ParseMetadataValue(const std::string& key, const std::strin
   return absl::InvalidArgumentError(absl::StrCat(key, " ", value.status().message()));
 }
 
+json ToJson(const ModelConfig& config) {
+  json object = {{"format_version", kFormatVersion},
+                 {"dim_in", config.dim_in},
+                 {"dim_out", config.dim_out},
+                 {"n_components", config.n_components},
+                 {"hidden_dim", config.hidden_dim},
+                 {"noise_type", std::string(NoiseTypeName(config.noise_type))}};
+  if (config.noise_type == NoiseType::kFixed) {
+    object["fixed_noise_level"] = config.fixed_noise_level;
+  }
+  if (config.noise_type == NoiseType::kIsotropic) {
+    object["isotropic_layout"] = std::string(IsotropicLayoutName(config.isotropic_layout));
+  }
+  const std::pair<const char*, const std::vector<double>&> units[] = {
+      {"x_shift", config.x_shift},
+      {"x_scale", config.x_scale},
+      {"y_shift", config.y_shift},
+      {"y_scale", config.y_scale}};
+  for (const auto& [key, values] : units) {
+    if (!values.empty()) object[key] = values;
+  }
+  if (!config.source.empty()) object["source"] = config.source;
+  return object;
+}
+
 }  // namespace
+
+std::string ConfigJson(const ModelConfig& config) {
+  return ToJson(config).dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+std::map<std::string, std::string> ConfigMetadata(const ModelConfig& config) {
+  const json object = ToJson(config);
+  std::map<std::string, std::string> metadata;
+  for (const auto& [key, value] : object.items()) {
+    metadata[key] = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+  return metadata;
+}
 
 absl::StatusOr<ConfigHints> ParseConfigJson(const std::string& json_text,
                                             const std::string& origin) {

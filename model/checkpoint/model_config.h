@@ -58,9 +58,15 @@ absl::StatusOr<ConfigHints> ParseConfigJson(const std::string& json, const std::
 
 /// The same out of the metadata of a safetensors file, whose values are texts: numbers and lists as
 /// JSON ("2", "[0.5, 1]"), noise_type, isotropic_layout and source as JSON strings or as they are.
-/// Our writer gives every value as JSON.
 absl::StatusOr<ConfigHints> ParseConfigMetadata(const std::map<std::string, std::string>& metadata,
                                                 const std::string& origin);
+
+/// What the two read, with every number as it is: format_version 1 and the keys that the
+/// configuration gives a meaning; fixed_noise_level and isotropic_layout with their noise types,
+/// shifts, scales and source unless empty.
+std::string ConfigJson(const ModelConfig& config);
+/// Values are JSON.
+std::map<std::string, std::string> ConfigMetadata(const ModelConfig& config);
 
 /// One set of hints out of several, the stronger first. INVALID_ARGUMENT where two of them
 /// contradict each other: names the key, both values and both origins. Sources do not contradict.
