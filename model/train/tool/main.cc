@@ -1,0 +1,223 @@
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "model/checkpoint/checkpoint_writer.h"
+#include "model/checkpoint/file_writer.h"
+#include "model/train/data/csv.h"
+#include "model/train/tool/command_line.h"
+#include "model/train/tool/progress_display.h"
+#include "model/train/tool/training_job.h"
+#include "model/train/trainer.h"
+
+namespace mdn::train {
+namespace {
+
+// As in sysexits.h, and the shell's for an interrupt.
+constexpr int kExitUsage = 64;
+constexpr int kExitBadData = 65;
+constexpr int kExitNoInput = 66;
+constexpr int kExitInternal = 70;
+constexpr int kExitCannotWrite = 73;
+constexpr int kExitInterrupted = 130;
+
+constexpr double kLogTwoPi = 1.83787706640934548356;
+// Between two copies of the state on disk while a training runs.
+constexpr absl::Duration kSaveEvery = absl::Seconds(60);
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// The first signal ends the training, a second one the process.
+void DeferInterrupts() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = SA_RESETHAND | SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+int Report(absl::string_view message, int exit_code) {
+  absl::FPrintF(stderr, "mdn_train: %s\n", message);
+  return exit_code;
+}
+
+int ReportData(const absl::Status& status) {
+  return Report(status.message(), absl::IsNotFound(status) ? kExitNoInput : kExitBadData);
+}
+
+double SumOfLogs(const std::vector<double>& scales) {
+  double sum = 0;
+  for (const double scale : scales) sum += std::log(scale);
+  return sum;
+}
+
+/// One run of the trainer, from data that are ready to files in the output directory. Confined to
+/// one thread.
+class Training {
+ public:
+  Training(const TrainingJob& job, const TrainingData& data)
+      : job_(job),
+        data_(data),
+        log_y_scale_(SumOfLogs(data.config.y_scale)),
+        trainer_(data.config, job.training, data.split, job.threads) {}
+
+  int Run();
+
+ private:
+  std::string PathOf(absl::string_view file) const { return absl::StrCat(job_.output, "/", file); }
+  std::string StatePath() const { return PathOf("training_state.pt"); }
+
+  absl::Status CheckOutput() const;
+  absl::Status Resume();
+  absl::Status Save() const;
+  absl::StatusOr<TrainingEnd> Train();
+  void PrintPlan() const;
+  void PrintResult(absl::Duration elapsed) const;
+
+  const TrainingJob& job_;
+  const TrainingData& data_;
+  const double log_y_scale_;
+  Trainer trainer_;
+};
+
+absl::Status Training::CheckOutput() const {
+  if (job_.existing != ExistingModel::kRefuse) return absl::OkStatus();
+  for (const char* file : {"model.safetensors", "model.pt", "training_state.pt"}) {
+    if (!std::filesystem::exists(PathOf(file))) continue;
+    return absl::AlreadyExistsError(
+        absl::StrCat(PathOf(file), " exists; expected --resume or --overwrite, or another --output"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Training::Resume() {
+  std::ifstream file(StatePath(), std::ios::binary);
+  if (!file) {
+    return absl::NotFoundError(absl::StrCat(StatePath(), ": no such file; nothing to resume"));
+  }
+  const std::string state((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const absl::Status status = trainer_.Restore(state);
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(StatePath(), ": ", status.message()));
+}
+
+absl::Status Training::Save() const {
+  absl::Status status = SaveCheckpoint(job_.output, data_.config, trainer_.Tensors());
+  if (status.ok()) status = WriteFileAtomically(StatePath(), trainer_.State());
+  if (status.ok() && job_.example != nullptr) {
+    status = WriteFileAtomically(PathOf("data.csv"), CsvText(data_.original));
+  }
+  return status;
+}
+
+void Training::PrintPlan() const {
+  const Dataset& data = data_.original;
+  const ModelConfig& config = data_.config;
+  absl::PrintF("data      %d rows, %d to train and %d to validate: %s -> %s\n", data.rows,
+               data_.split.train.rows, data_.split.validation.rows,
+               absl::StrJoin(data.x_names, ", "), absl::StrJoin(data.y_names, ", "));
+  absl::PrintF("network   %d -> %d, %d components, hidden layers of %d, %s\n", config.dim_in,
+               config.dim_out, config.n_components, config.hidden_dim,
+               NoiseTypeName(config.noise_type));
+  std::fflush(stdout);
+}
+
+absl::StatusOr<TrainingEnd> Training::Train() {
+  const int64_t rows = data_.split.train.rows;
+  const int64_t batch = job_.training.batch_size;
+  ProgressDisplay display(stderr,
+                          {job_.training.iterations, batch == 0 ? rows : std::min(batch, rows),
+                           log_y_scale_},
+                          trainer_.progress().iteration, absl::Now());
+  absl::Time saved = absl::Now();
+  absl::Status saving;
+  DeferInterrupts();
+  const absl::StatusOr<TrainingEnd> end = trainer_.Run([&](const TrainingProgress& progress) {
+    const absl::Time now = absl::Now();
+    display.Show(progress, now);
+    if (now - saved >= kSaveEvery) {
+      saving = Save();
+      saved = now;
+    }
+    return interrupted == 0 && saving.ok();
+  });
+  display.End(trainer_.progress(), absl::Now());
+  return saving.ok() ? end : saving;
+}
+
+void Training::PrintResult(absl::Duration elapsed) const {
+  const TrainingProgress& progress = trainer_.progress();
+  const double loss = trainer_.TrainingLoss();
+  const double reference = loss - 0.5 * static_cast<double>(data_.config.dim_out) * kLogTwoPi;
+  absl::PrintF("trained   %d iterations in %.2f s\n", progress.iteration,
+               absl::ToDoubleSeconds(elapsed));
+  absl::PrintF("loss      %.4f, mean over the training rows; %.4f on the reference's scale\n", loss,
+               reference);
+  absl::PrintF("          log-likelihood %.4f nats a row", -loss - log_y_scale_);
+  if (progress.best_validation_loss.has_value()) {
+    absl::PrintF("; %.4f on validation rows, best after %d iterations",
+                 -*progress.best_validation_loss - log_y_scale_, progress.best_iteration);
+  }
+  absl::PrintF("\n");
+  if (job_.example != nullptr) {
+    absl::PrintF("          %.4f is the most that any model of this example can reach\n",
+                 job_.example->oracle_log_density);
+  }
+  absl::PrintF("wrote     %s, model.pt, model.json\n", PathOf("model.safetensors"));
+}
+
+int Training::Run() {
+  if (const absl::Status status = CheckOutput(); !status.ok()) {
+    return Report(status.message(), kExitCannotWrite);
+  }
+  if (job_.existing == ExistingModel::kResume) {
+    if (const absl::Status status = Resume(); !status.ok()) return ReportData(status);
+  }
+  // Before the training, not after it, is the time to learn that nothing can be written.
+  if (const absl::Status status = WriteFileAtomically(StatePath(), trainer_.State());
+      !status.ok()) {
+    return Report(status.message(), kExitCannotWrite);
+  }
+  PrintPlan();
+  const absl::Time start = absl::Now();
+  const absl::StatusOr<TrainingEnd> end = Train();
+  const absl::Duration elapsed = absl::Now() - start;
+  if (!end.ok()) return Report(end.status().message(), kExitInternal);
+  if (const absl::Status status = Save(); !status.ok()) {
+    return Report(status.message(), kExitCannotWrite);
+  }
+  PrintResult(elapsed);
+  if (*end != TrainingEnd::kStopped) return 0;
+  return Report("interrupted; --resume goes on from here", kExitInterrupted);
+}
+
+int Run(std::vector<std::string> arguments) {
+  auto parsed = ParseCommandLine(std::move(arguments));
+  if (!parsed.ok()) return Report(parsed.status().message(), kExitUsage);
+  if (const Answer* answer = std::get_if<Answer>(&*parsed)) {
+    absl::PrintF("%s", *answer);
+    return 0;
+  }
+  const TrainingJob& job = std::get<TrainingJob>(*parsed);
+  const absl::StatusOr<TrainingData> data = PrepareData(job);
+  if (!data.ok()) return ReportData(data.status());
+  return Training(job, *data).Run();
+}
+
+}  // namespace
+}  // namespace mdn::train
+
+int main(int argc, char** argv) { return mdn::train::Run({argv + 1, argv + argc}); }
