@@ -47,6 +47,7 @@ Command AddInfo(CLI::App& tool);
 Command AddPredict(CLI::App& tool);
 Command AddSample(CLI::App& tool);
 Command AddLogLikelihood(CLI::App& tool);
+Command AddPlot(CLI::App& tool);
 Command AddHealth(CLI::App& tool);
 
 }  // namespace mdn::tool

@@ -20,7 +20,8 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
-constexpr auto kCommands = {AddInfo, AddPredict, AddSample, AddLogLikelihood, AddHealth};
+constexpr auto kCommands = {AddInfo, AddPredict, AddSample, AddLogLikelihood, AddPlot,
+                            AddHealth};
 
 absl::Duration ParseTimeout(const std::string& text) {
   absl::Duration timeout;

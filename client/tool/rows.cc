@@ -74,7 +74,12 @@ absl::StatusOr<Rows> RowReader::Read(int64_t max_rows) {
     if (!found.ok()) return found.status();
     if (!*found) break;
     const std::vector<absl::string_view> fields = absl::StrSplit(line_, ',');
-    if (std::exchange(may_have_headings_, false) && IsHeadings(fields)) continue;
+    if (std::exchange(may_have_headings_, false) && IsHeadings(fields)) {
+      for (const absl::string_view field : fields) {
+        headings_.emplace_back(absl::StripAsciiWhitespace(field));
+      }
+      continue;
+    }
     if (absl::Status status = Append(fields, &rows); !status.ok()) return status;
   }
   rows.columns = columns_;

@@ -36,6 +36,9 @@ class RowReader {
   /// with its line and column, counted from 1.
   absl::StatusOr<Rows> Read(int64_t max_rows);
 
+  /// The first line, if it had headings, once a row has been read.
+  const std::vector<std::string>& headings() const { return headings_; }
+
   /// What errors call the source.
   const std::string& name() const { return name_; }
 
@@ -54,6 +57,7 @@ class RowReader {
   std::unique_ptr<std::istream> owned_;
   std::istream* stream_;
   bool may_have_headings_;
+  std::vector<std::string> headings_;
   int64_t line_number_ = 0;
   /// 0: no row has been read.
   int64_t columns_ = 0;
