@@ -143,27 +143,31 @@ class Trainer::Network {
 
  private:
   // What must be the same for a state to go on from, a line each.
-  static std::vector<std::string> Identity(const ModelConfig& config,
-                                           const TrainingOptions& options, const Split& data) {
-    return {absl::StrCat("configuration ", ConfigJson(config)),
-            absl::StrCat("data ", DataDigest(data)),
-            absl::StrCat("batch_size ", options.batch_size),
-            absl::StrCat("learning_rate ", options.learning_rate),
-            absl::StrCat("max_gradient_norm ", options.max_gradient_norm),
-            absl::StrCat("x_noise ", options.x_noise),
-            absl::StrCat("y_noise ", options.y_noise),
-            absl::StrCat("seed ", options.seed)};
+  static std::vector<std::string> Identity(ModelConfig config, const TrainingOptions& options,
+                                           const Split& data) {
+    config.source.clear();
+    std::vector<std::string> lines;
+    for (const auto& [key, value] : ConfigMetadata(config)) {
+      lines.push_back(absl::StrCat(key, " ", value));
+    }
+    lines.push_back(absl::StrCat("data ", DataDigest(data)));
+    lines.push_back(absl::StrCat("batch_size ", options.batch_size));
+    lines.push_back(absl::StrCat("learning_rate ", options.learning_rate));
+    lines.push_back(absl::StrCat("max_gradient_norm ", options.max_gradient_norm));
+    lines.push_back(absl::StrCat("x_noise ", options.x_noise));
+    lines.push_back(absl::StrCat("y_noise ", options.y_noise));
+    lines.push_back(absl::StrCat("seed ", options.seed));
+    return lines;
   }
 
   absl::Status CheckIdentity(const std::string& text) const {
     const std::vector<std::string> lines = absl::StrSplit(text, '\n');
-    TORCH_CHECK(lines.size() == identity_.size(), "no identity");
-    for (size_t i = 0; i < lines.size(); ++i) {
-      if (lines[i] == identity_[i]) continue;
-      return absl::InvalidArgumentError(absl::StrCat("it is of a training with ", lines[i],
-                                                     "; this one has ", identity_[i]));
-    }
-    return absl::OkStatus();
+    const auto [theirs, ours] =
+        std::mismatch(lines.begin(), lines.end(), identity_.begin(), identity_.end());
+    if (theirs == lines.end() && ours == identity_.end()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "it is of a training with ", theirs == lines.end() ? "less to it" : *theirs,
+        "; this one has ", ours == identity_.end() ? "less to it" : *ours));
   }
 
   MixtureDensityNetwork Copy(const std::map<std::string, Tensor>& tensors) const {

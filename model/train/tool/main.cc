@@ -144,7 +144,6 @@ absl::StatusOr<TrainingEnd> Training::Train() {
                           trainer_.progress().iteration, absl::Now());
   absl::Time saved = absl::Now();
   absl::Status saving;
-  DeferInterrupts();
   const absl::StatusOr<TrainingEnd> end = trainer_.Run([&](const TrainingProgress& progress) {
     const absl::Time now = absl::Now();
     display.Show(progress, now);
@@ -191,6 +190,7 @@ int Training::Run() {
       !status.ok()) {
     return Report(status.message(), kExitCannotWrite);
   }
+  DeferInterrupts();
   PrintPlan();
   const absl::Time start = absl::Now();
   const absl::StatusOr<TrainingEnd> end = Train();
