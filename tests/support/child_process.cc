@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <utility>
@@ -19,7 +20,7 @@ namespace {
 
 std::vector<std::string> ServerArguments(const std::string& model,
                                          const std::vector<std::string>& flags) {
-  std::vector<std::string> arguments = {MDN_SERVER_PROGRAM, "--model=" MDN_TEST_DATA "/" + model};
+  std::vector<std::string> arguments = {MDN_SERVER_PROGRAM, "--model=" + (std::filesystem::path(MDN_TEST_DATA) / model).string()};
   bool listens = false;
   for (const std::string& flag : flags) {
     listens |= flag.rfind("--listen=", 0) == 0;

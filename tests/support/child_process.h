@@ -43,7 +43,7 @@ class ChildProcess {
 /// An mdn_server on a free port of this machine, or on `listen`, once it listens.
 class ServerProcess : public ChildProcess {
  public:
-  /// `model` is a file of tests/data.
+  /// `model` is a path, or a file of tests/data.
   explicit ServerProcess(const std::string& model, const std::vector<std::string>& flags = {});
   /// HOST:PORT.
   const std::string& address() const { return address_; }

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/charconv.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -105,7 +106,6 @@ class TableReader {
   }
 
   void AddHeading(absl::string_view name) {
-    if (heading_.empty()) absl::ConsumePrefix(&name, kByteOrderMark);
     if (heading_.size() == kMostColumns) {
       return Refuse(absl::StrCat("more than ", kMostColumns, " columns"));
     }
@@ -143,7 +143,7 @@ class TableReader {
                           field.empty() ? "empty" : Excerpt(field), "; expected ", expected));
     };
     if (error == std::errc::invalid_argument || end != digits.data() + digits.size() ||
-        digits.empty()) {
+        digits.empty() || absl::StrContains(digits, 'x')) {
       return refuse("a number");
     }
     if (!std::isfinite(number)) return refuse("a finite number");
@@ -243,11 +243,12 @@ absl::StatusOr<Dataset> ReadTable(std::istream& stream, const CsvColumns& column
                                   const CsvLimits& limits) {
   TableReader table(columns, limits);
   Parser parser(table);
-  std::vector<char> chunk(kChunkBytes);
-  while (stream) {
-    stream.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
-    const absl::Status status =
-        parser.Parse({chunk.data(), static_cast<size_t>(stream.gcount())});
+  std::vector<char> buffer(kChunkBytes);
+  for (bool first = true; stream; first = false) {
+    stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    absl::string_view chunk(buffer.data(), static_cast<size_t>(stream.gcount()));
+    if (first) absl::ConsumePrefix(&chunk, kByteOrderMark);
+    const absl::Status status = parser.Parse(chunk);
     if (!status.ok()) return status;
   }
   if (stream.bad()) return absl::InvalidArgumentError("it cannot be read to its end");

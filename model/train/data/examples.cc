@@ -109,8 +109,9 @@ constexpr Example kExamples[] = {
     {"bishop_inverse", "the inverse of t + 0.3 sin 2 pi t + noise", DrawBishopInverse, 20000,
      1.28235},
     {"econ_density", "y = x^2 + (1 + x) noise", DrawEconDensity, 20000, -1.95376},
+    // The mean over 80 million draws, to 0.0001; the others are integrals.
     {"rotating_ellipses", "two thin ellipses in the plane that turn with x", DrawRotatingEllipses,
-     20000, 0},
+     20000, -0.4352},
 };
 
 }  // namespace
