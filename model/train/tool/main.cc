@@ -172,7 +172,7 @@ void Training::PrintResult(absl::Duration elapsed) const {
   }
   absl::PrintF("\n");
   if (job_.example != nullptr) {
-    absl::PrintF("          %.4f is the most that any model of this example can reach\n",
+    absl::PrintF("          no model exceeds %.4f on new rows of this example, on average\n",
                  job_.example->oracle_log_density);
   }
   absl::PrintF("wrote     %s, model.pt, model.json\n", PathOf("model.safetensors"));
