@@ -95,7 +95,7 @@ void AppendDensity(const Figure& figure, const Panel& panel, std::string& script
                   "set xtics nomirror out textcolor rgb '#555555'\n",
                   "set ytics nomirror out textcolor rgb '#555555'\n", "set xlabel ",
                   Quoted(figure.x_label), " offset 0,0.4\nset ylabel ", Quoted(figure.y_label),
-                  " offset 1.2,0\n",
+                  " offset 1.5,0\n",
                   "set key below center horizontal maxrows 1 samplen 1 width -1 font ',9' "
                   "textcolor rgb '#333333'\n",
                   "plot ",
@@ -121,7 +121,7 @@ void AppendDensity(const Figure& figure, const Panel& panel, std::string& script
 
 // The same room for every panel, whatever stands around it.
 std::string Margins(const Figure& figure, size_t panel) {
-  constexpr double kLeft = 0.13, kRight = 0.97;
+  constexpr double kLeft = 0.16, kRight = 0.97;
   const auto share = [&](double place) {
     return (static_cast<double>(panel) + place) / static_cast<double>(figure.panels.size());
   };

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "client/tool/slices.h"
+#include "client/tool/rows.h"
 
 namespace mdn::tool {
 namespace {

@@ -8,7 +8,6 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "client/tool/rows.h"
-#include "client/tool/slices.h"
 
 namespace mdn::tool {
 namespace {

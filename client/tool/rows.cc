@@ -129,4 +129,9 @@ absl::Status RowReader::Append(const std::vector<absl::string_view>& fields, Row
   return absl::OkStatus();
 }
 
+absl::Span<const float> RowOf(const Array& array, int64_t row) {
+  const size_t stride = array.values.size() / array.shape.front();
+  return absl::MakeConstSpan(array.values).subspan(row * stride, stride);
+}
+
 }  // namespace mdn::tool

@@ -9,6 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "mdn/types.h"
 
 namespace mdn::tool {
 
@@ -65,6 +67,9 @@ class RowReader {
   /// The current line, in `buffer_`.
   absl::string_view line_;
 };
+
+/// Row `row` of an array whose first dimension is the rows.
+absl::Span<const float> RowOf(const Array& array, int64_t row);
 
 }  // namespace mdn::tool
 

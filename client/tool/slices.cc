@@ -76,11 +76,6 @@ absl::Status ForEachSlice(RowReader& reader, int64_t rows_per_request, Output& o
   return absl::InvalidArgumentError(absl::StrCat(reader.name(), ": no rows"));
 }
 
-absl::Span<const float> RowOf(const Array& array, int64_t row) {
-  const size_t stride = array.values.size() / array.shape.front();
-  return absl::MakeConstSpan(array.values).subspan(row * stride, stride);
-}
-
 void AddColumns(const std::string& name, int64_t dims, std::vector<Column>* columns) {
   if (dims == 1) columns->push_back(Real(name));
   for (int64_t d = 0; dims > 1 && d < dims; ++d)

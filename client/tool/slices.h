@@ -41,9 +41,6 @@ struct Slice {
 absl::Status ForEachSlice(RowReader& reader, int64_t rows_per_request, Output& output,
                           absl::FunctionRef<absl::Status(const Slice&)> evaluate);
 
-/// Row `row` of an array whose first dimension is the rows.
-absl::Span<const float> RowOf(const Array& array, int64_t row);
-
 /// "mu" for one dimension, else "mu_0", "mu_1" …
 void AddColumns(const std::string& name, int64_t dims, std::vector<Column>* columns);
 
