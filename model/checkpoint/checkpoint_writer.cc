@@ -146,7 +146,7 @@ absl::StatusOr<std::string> ZipBytes(const std::vector<Record>& records) {
     if (!AddRecord(archive.get(), record)) return failure;
   }
   if (zip_close(archive.get()) != 0) return failure;
-  archive.release();
+  static_cast<void>(archive.release());
   std::string bytes;
   if (!ReadAll(target.get(), bytes)) return failure;
   return bytes;
@@ -156,6 +156,7 @@ absl::StatusOr<std::string> ZipBytes(const std::vector<Record>& records) {
 // declared.
 std::vector<std::string> NamesInOrder(const std::map<std::string, Tensor>& tensors) {
   std::vector<std::string> names;
+  names.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) names.push_back(name);
   const auto rank = [](const std::string& name) {
     const std::string layer = name.substr(0, name.rfind('.'));

@@ -34,7 +34,10 @@ class TrainedModel {
   std::vector<double> LogLikelihoods() const {
     std::vector<double> all;
     for (int64_t row = 0; row < kPoints; row += kRowsPerRequest) {
-      const auto result = client_.LogLikelihood({{}, X(row), Y(row)});
+      LogLikelihoodRequest request;
+      request.x = X(row);
+      request.y = Y(row);
+      const auto result = client_.LogLikelihood(request);
       EXPECT_TRUE(result.ok()) << result.status();
       const std::vector<float>& values = result->log_likelihood.values;
       all.insert(all.end(), values.begin(), values.end());
@@ -46,7 +49,9 @@ class TrainedModel {
   std::vector<double> ProbabilityIntegralTransforms() const {
     std::vector<double> all;
     for (int64_t row = 0; row < kPoints; row += kRowsPerRequest) {
-      const auto prediction = client_.Predict({{}, X(row)});
+      PredictRequest request;
+      request.x = X(row);
+      const auto prediction = client_.Predict(request);
       EXPECT_TRUE(prediction.ok()) << prediction.status();
       const size_t components = prediction->log_pi.shape.back();
       for (int64_t i = 0; i < kRowsPerRequest; ++i) {

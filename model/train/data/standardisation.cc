@@ -10,19 +10,21 @@ namespace {
 std::vector<double> Means(const std::vector<float>& values, size_t columns) {
   std::vector<double> sums(columns);
   for (size_t i = 0; i < values.size(); ++i) sums[i % columns] += values[i];
-  for (double& sum : sums) sum /= static_cast<double>(values.size() / columns);
+  const size_t rows = values.size() / columns;
+  for (double& sum : sums) sum /= static_cast<double>(rows);
   return sums;
 }
 
 std::vector<double> Deviations(const std::vector<float>& values, const std::vector<double>& means) {
   const size_t columns = means.size();
+  const size_t rows = values.size() / columns;
   std::vector<double> squares(columns);
   for (size_t i = 0; i < values.size(); ++i) {
     const double distance = values[i] - means[i % columns];
     squares[i % columns] += distance * distance;
   }
   for (double& square : squares) {
-    const double deviation = std::sqrt(square / static_cast<double>(values.size() / columns));
+    const double deviation = std::sqrt(square / static_cast<double>(rows));
     square = deviation > 0 ? deviation : 1;
   }
   return squares;

@@ -109,7 +109,7 @@ absl::Status Training::Resume() {
     return absl::NotFoundError(absl::StrCat(StatePath(), ": no such file; nothing to resume"));
   }
   const std::string state((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const absl::Status status = trainer_.Restore(state);
+  absl::Status status = trainer_.Restore(state);
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(StatePath(), ": ", status.message()));
 }
@@ -220,4 +220,7 @@ int Run(std::vector<std::string> arguments) {
 }  // namespace
 }  // namespace mdn::train
 
-int main(int argc, char** argv) { return mdn::train::Run({argv + 1, argv + argc}); }
+// Only a lack of memory throws here, and may end the program.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
+  return mdn::train::Run({argv + 1, argv + argc});
+}
