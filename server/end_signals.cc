@@ -1,14 +1,38 @@
 #include "server/end_signals.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
+
 namespace mdn {
+namespace {
+
+int handler_pipe = -1;
+
+void Forward(int signal) {
+  const int error = errno;
+  const auto byte = static_cast<unsigned char>(signal);
+  // A full pipe holds more signals than anyone waits for.
+  [[maybe_unused]] const ssize_t written = write(handler_pipe, &byte, 1);
+  errno = error;
+}
+
+}  // namespace
 
 EndSignals::EndSignals() {
-  sigemptyset(&signals_);
-  sigaddset(&signals_, SIGTERM);
-  sigaddset(&signals_, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
+  arrivals_ = ends[0];
+  handler_pipe = ends[1];
+  fcntl(handler_pipe, F_SETFL, O_NONBLOCK);
+  struct sigaction action = {};
+  action.sa_handler = Forward;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
   std::thread([this] { Take(); }).detach();
 }
 
@@ -25,8 +49,8 @@ int EndSignals::Await() {
 
 void EndSignals::Take() {
   while (true) {
-    int signal = 0;
-    sigwait(&signals_, &signal);
+    unsigned char signal = 0;
+    if (read(arrivals_, &signal, 1) != 1) continue;
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!deferred_ || received_ != 0) _exit(128 + signal);
     received_ = signal;

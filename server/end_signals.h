@@ -1,18 +1,16 @@
 #ifndef MDN_SERVER_END_SIGNALS_H_
 #define MDN_SERVER_END_SIGNALS_H_
 
-#include <signal.h>
-
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
 namespace mdn {
 
-/// SIGTERM and SIGINT, taken by a thread of their own. One that comes while the program still starts
-/// ends the process at once with 128 + its number. After Defer the first one ends Await, and a second
-/// one the process. Create it before any other thread, once, and never destroy it while the process
-/// runs. Thread-safe.
+/// SIGTERM and SIGINT. One that comes while the program still starts ends the process at once with
+/// 128 + its number. After Defer the first one ends Await, and a second one the process. Whichever
+/// thread the system gives a signal to, this one hears of it: libraries may have started threads
+/// before main. Create it once, and never destroy it while the process runs. Thread-safe.
 class EndSignals {
  public:
   EndSignals();
@@ -27,7 +25,7 @@ class EndSignals {
  private:
   void Take();
 
-  sigset_t signals_;
+  int arrivals_ = -1;  // The handler's pipe, one byte a signal.
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
