@@ -103,16 +103,18 @@ void AppendDensity(const Figure& figure, const Panel& panel, std::string& script
   AppendPoints("$observed", panel.observed, script);
   AppendPoints("$sampled", panel.sampled, script);
   AppendPoints("$mean", panel.mean, script);
+  const bool has_band = !panel.lower.empty();
   std::vector<std::string> layers;
-  if (!panel.lower.empty()) {
+  if (has_band) {
     layers.push_back(absl::StrCat("$band with filledcurves fill solid noborder lc rgb '",
                                   kBandColour, "' title 'central 90 %'"));
   }
   layers.push_back(HeatPlot(figure, panel.heat, kBlues));
-  for (const char* limit : {"2", "3"}) {
-    if (panel.lower.empty()) break;
-    layers.push_back(absl::StrCat("$band using 1:", limit, " with lines lw 1 lc rgb '",
-                                  kLimitColour, "' notitle"));
+  if (has_band) {
+    for (const char* limit : {"2", "3"}) {
+      layers.push_back(absl::StrCat("$band using 1:", limit, " with lines lw 1 lc rgb '",
+                                    kLimitColour, "' notitle"));
+    }
   }
   const auto add_points = [&layers](const char* name, const char* colour,
                                     const std::string& title) {
