@@ -20,12 +20,44 @@ TEST(ProgressDisplayTest, SaysLossLikelihoodSpeedAndTime) {
   progress.loss = 0.25;
   // log-likelihood in the data's units: -loss - log y_scale.
   const DisplayOptions options{2000, 512, 1.5};
-  EXPECT_EQ(ProgressText(progress, options, 0, absl::Seconds(4)),
+  EXPECT_EQ(ProgressText(progress, options, 0, absl::Seconds(4), Detail::kFull),
             "iteration 500/2000  loss 0.2500  log-likelihood -1.7500  64000 rows/s  0:12 left");
   progress.validation_loss = 0.5;
-  EXPECT_EQ(ProgressText(progress, options, 400, absl::Seconds(400)),
+  EXPECT_EQ(ProgressText(progress, options, 400, absl::Seconds(400), Detail::kFull),
             "iteration 500/2000  loss 0.2500  log-likelihood -1.7500, validation -2.0000  "
             "128 rows/s  1:40:00 left");
+}
+
+TEST(ProgressDisplayTest, FitsBarLossLikelihoodSpeedAndTimeIntoAnyUsualTerminal) {
+  TrainingProgress progress;
+  progress.iteration = 5000;
+  progress.loss = 0.25;
+  progress.validation_loss = 0.5;
+  const DisplayOptions options{20000, 512, 1.5};
+  const auto line = [&](int columns) {
+    return ProgressLine(progress, options, 0, absl::Seconds(40), columns);
+  };
+  EXPECT_EQ(line(140),
+            "[=====>                ] iteration 5000/20000  loss 0.2500  log-likelihood -1.7500, "
+            "validation -2.0000  64000 rows/s  2:00 left");
+  EXPECT_EQ(line(95),
+            "[===>          ] 5000/20000  loss 0.2500  log-lik. -1.7500, val. -2.0000  64k rows/s  "
+            "2:00 left");
+  EXPECT_EQ(line(79),
+            "[===>        ] 5000/20000  loss 0.2500  log-lik. -1.7500  64k rows/s  2:00 left");
+  EXPECT_EQ(line(20), "5000/20000  loss 0.2");
+}
+
+TEST(ProgressDisplayTest, LeavesSpeedAndTimeOutBeforeTheFirstStep) {
+  TrainingProgress progress;
+  progress.iteration = 2000;
+  EXPECT_EQ(ProgressText(progress, {2000, 512, 0}, 2000, absl::Seconds(1), Detail::kFull),
+            "iteration 2000/2000  loss 0.0000  log-likelihood -0.0000");
+}
+
+TEST(ProgressDisplayTest, ShortensNumbersOfATrainingThatDiverges) {
+  EXPECT_EQ(Nats(-1.23456), "-1.2346");
+  EXPECT_EQ(Nats(1e30), "1e+30");
 }
 
 TEST(ProgressDisplayTest, WritesALineAHundredIterationsWhereThereIsNoTerminal) {
