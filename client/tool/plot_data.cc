@@ -27,8 +27,9 @@ struct Observations {
   std::vector<std::string> names;
 };
 
-absl::StatusOr<Observations> ReadObservations(const std::string& path, const ModelInfo& model) {
-  absl::StatusOr<RowReader> reader = RowReader::Open(path);
+absl::StatusOr<Observations> ReadObservations(const PlotRequest& request, const ModelInfo& model) {
+  const std::string& path = request.data;
+  absl::StatusOr<RowReader> reader = RowReader::Open(path, request.columns);
   if (!reader.ok()) return reader.status();
   const absl::StatusOr<Rows> rows = reader->Read(kMostObservations);
   if (!rows.ok()) return rows.status();
@@ -137,7 +138,7 @@ absl::Status Plotter::CheckAxes() const {
 
 absl::Status Plotter::Observe() {
   if (request_.data.empty()) return absl::OkStatus();
-  absl::StatusOr<Observations> observations = ReadObservations(request_.data, model_);
+  absl::StatusOr<Observations> observations = ReadObservations(request_, model_);
   if (!observations.ok()) return observations.status();
   observations_ = *std::move(observations);
   observed_ = Pairs(observations_->x, request_.feature, observations_->y.values, model_.dim_out,

@@ -18,8 +18,9 @@ enum class PanelName { kObserved, kSampled, kDensity };
 /// What a plot is to show.
 struct PlotRequest {
   std::vector<PanelName> panels = {PanelName::kDensity};
-  /// CSV of x then y; empty: no observations.
+  /// CSV of x then y, in all columns or in those of these names; empty: no observations.
   std::string data;
+  std::vector<std::string> columns;
   /// The feature along the x axis, and the values of all; used where there are several.
   int64_t feature = 0;
   std::vector<double> at;
