@@ -175,12 +175,11 @@ void Training::PrintResult(int64_t first_iteration, absl::Duration elapsed) cons
                absl::ToDoubleSeconds(elapsed));
   absl::PrintF("loss      %s, mean over the training rows; %s on the reference's scale\n",
                Nats(loss), Nats(reference));
-  absl::PrintF("          log-likelihood %s nats a row", Nats(-loss - log_y_scale_));
+  absl::PrintF("          log-likelihood %s nats a row\n", Nats(-loss - log_y_scale_));
   if (progress.best_validation_loss.has_value()) {
-    absl::PrintF("; %s on validation rows, best after %d iterations",
+    absl::PrintF("          validation rows: %s, best after %d iterations\n",
                  Nats(-*progress.best_validation_loss - log_y_scale_), progress.best_iteration);
   }
-  absl::PrintF("\n");
   if (job_.example != nullptr) {
     absl::PrintF("          no model exceeds %.4f on new rows of this example, on average\n",
                  job_.example->oracle_log_density);
