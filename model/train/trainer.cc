@@ -120,12 +120,13 @@ class Trainer::Network {
 
   absl::StatusOr<TrainingEnd> Run(const std::function<bool(const TrainingProgress&)>& go_on) {
     while (progress_.iteration < options_.iterations) {
-      if (const absl::Status status = Step(); !status.ok()) return status;
+      if (options_.patience > 0 && looks_since_best_ >= options_.patience) {
+        return TrainingEnd::kPatience;
+      }
+      if (absl::Status status = Step(); !status.ok()) return status;
       const bool last = progress_.iteration == options_.iterations;
       if (last || progress_.iteration % options_.validate_every == 0) Validate();
-      const bool patient = options_.patience == 0 || looks_since_best_ < options_.patience;
       if (!go_on(progress_)) return TrainingEnd::kStopped;
-      if (!last && !patient) return TrainingEnd::kPatience;
     }
     return TrainingEnd::kIterations;
   }

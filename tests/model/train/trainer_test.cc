@@ -109,6 +109,16 @@ TEST(TrainerTest, GoesOnFromItsStateAsIfNeverStopped) {
   EXPECT_EQ(ValuesOf(second), Trained(options));
 }
 
+TEST(TrainerTest, GoesOnForMoreIterationsThanItWasBegunWith) {
+  Trainer first = Make(FewSteps(20));
+  ASSERT_TRUE(first.Run(GoOn).ok());
+  Trainer second = Make(FewSteps(30));
+  ASSERT_TRUE(second.Restore(first.State()).ok());
+  EXPECT_EQ(*second.Run(GoOn), TrainingEnd::kIterations);
+  EXPECT_EQ(second.progress().iteration, 30);
+  EXPECT_NE(ValuesOf(second), ValuesOf(first));
+}
+
 TEST(TrainerTest, KeepsTheWeightsThatWereBestOnValidationRows) {
   TrainingOptions options = FewSteps(400);
   options.learning_rate = 0.05;
@@ -132,6 +142,11 @@ TEST(TrainerTest, EndsWhenPatienceIsLost) {
   ASSERT_TRUE(end.ok()) << end.status();
   EXPECT_EQ(*end, TrainingEnd::kPatience);
   EXPECT_EQ(trainer.progress().iteration, trainer.progress().best_iteration + 30);
+
+  Trainer resumed = Make(options);
+  ASSERT_TRUE(resumed.Restore(trainer.State()).ok());
+  EXPECT_EQ(*resumed.Run(GoOn), TrainingEnd::kPatience);
+  EXPECT_EQ(resumed.progress().iteration, trainer.progress().iteration);
 }
 
 TEST(TrainerTest, LooksAtTheValidationRowsAfterTheLastIteration) {
