@@ -1,8 +1,12 @@
 #include "model/train/tool/progress_display.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 namespace mdn::train {
@@ -58,6 +62,51 @@ TEST(ProgressDisplayTest, LeavesSpeedAndTimeOutBeforeTheFirstStep) {
 TEST(ProgressDisplayTest, ShortensNumbersOfATrainingThatDiverges) {
   EXPECT_EQ(Nats(-1.23456), "-1.2346");
   EXPECT_EQ(Nats(1e30), "1e+30");
+}
+
+/// A terminal of 80 columns. Thread-compatible.
+class Terminal {
+ public:
+  Terminal() : master_(posix_openpt(O_RDWR | O_NOCTTY)) {
+    EXPECT_EQ(grantpt(master_), 0);
+    EXPECT_EQ(unlockpt(master_), 0);
+    file_ = std::fopen(ptsname(master_), "w");
+    const winsize size = {24, 80, 0, 0};
+    EXPECT_EQ(ioctl(master_, TIOCSWINSZ, &size), 0);
+  }
+  ~Terminal() {
+    std::fclose(file_);
+    close(master_);
+  }
+
+  std::FILE* file() const { return file_; }
+
+  std::string Read() const {
+    std::fflush(file_);
+    std::string text(4096, '\0');
+    text.resize(static_cast<size_t>(read(master_, text.data(), text.size())));
+    return text;
+  }
+
+ private:
+  const int master_;
+  std::FILE* file_ = nullptr;
+};
+
+TEST(ProgressDisplayTest, DrawsOneLineOverAndOverInATerminal) {
+  const Terminal terminal;
+  const absl::Time start = absl::UnixEpoch();
+  ProgressDisplay display(terminal.file(), {2000, 512, 0}, 0, start);
+  TrainingProgress progress;
+  progress.iteration = 1000;
+  display.Show(progress, start + absl::Seconds(4));
+  const std::string line =
+      "\r[======>     ] 1000/2000  loss 0.0000  log-lik. -0.0000  128k rows/s  0:04 left\033[K";
+  EXPECT_EQ(terminal.Read(), line);
+  // Too soon to be drawn again.
+  display.Show(progress, start + absl::Seconds(4) + absl::Milliseconds(99));
+  display.End(progress, start + absl::Seconds(4));
+  EXPECT_EQ(terminal.Read(), line + "\r\n");
 }
 
 TEST(ProgressDisplayTest, WritesALineAHundredIterationsWhereThereIsNoTerminal) {
