@@ -136,6 +136,24 @@ TEST(NetworkTest, KeepsLeadingDimensions) {
   EXPECT_EQ(network->sample(x, 6, {}).sizes(), (std::vector<int64_t>{2, 5, 6, 2}));
 }
 
+TEST(NetworkTest, TakesAnyRankAndNoRowsAtAll) {
+  MixtureDensityNetwork network = NetworkOf(ConfigOf(NoiseType::kFull));
+  for (const std::vector<int64_t>& leading :
+       {std::vector<int64_t>{}, {0}, {4, 0}, {2, 1, 3, 2, 1}}) {
+    auto with = [&leading](std::initializer_list<int64_t> last) {
+      std::vector<int64_t> sizes = leading;
+      sizes.insert(sizes.end(), last);
+      return sizes;
+    };
+    const torch::Tensor x = torch::randn(with({3})), y = torch::randn(with({2}));
+    EXPECT_EQ(network->forward(x).scale_tril.sizes(), with({4, 2, 2}));
+    EXPECT_EQ(network->loss(x, y).sizes(), with({}));
+    EXPECT_EQ(network->sample(x, 5, {}).sizes(), with({5, 2}));
+    network->loss(x, y).sum().backward();
+    EXPECT_TRUE(HasFiniteGradients(*network));
+  }
+}
+
 TEST(NetworkTest, ReferenceScaleLeavesOutTheConstant) {
   MixtureDensityNetwork network = NetworkOf(ConfigOf(NoiseType::kDiagonal));
   const torch::Tensor x = torch::randn({4, 3}), y = torch::randn({4, 2});
