@@ -5,16 +5,25 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "model/engine/torch/torch_engine.h"
+#include "model/engine/native/native_engine.h"
+#include "model/engine/torch_module.h"
 
 namespace mdn {
 namespace {
 
 absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const Checkpoint& checkpoint,
                                                    const std::string& engine_name) {
-  if (engine_name == "auto" || engine_name == "torch") return MakeTorchEngine(checkpoint);
-  return absl::InvalidArgumentError(
-      absl::StrCat("engine: there is no '", engine_name, "'; expected auto or torch"));
+  if (engine_name != "auto" && engine_name != "native" && engine_name != "torch") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("engine: there is no '", engine_name, "'; expected auto, native or torch"));
+  }
+  const bool is_script = checkpoint.format == CheckpointFormat::kTorchScript;
+  if (engine_name == "native" && is_script) {
+    return absl::InvalidArgumentError(
+        "the native engine cannot run TorchScript; expected the engine auto or torch");
+  }
+  if (engine_name == "torch" || is_script) return MakeEngineOfModule(TorchModulePath(), checkpoint);
+  return MakeNativeEngine(checkpoint);
 }
 
 absl::Status Located(const std::string& path, const absl::Status& status) {
