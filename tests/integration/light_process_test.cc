@@ -93,7 +93,7 @@ TEST(LightProcessTest, WithoutTheModuleTorchScriptEndsWith69AndSaysWhatToInstall
 TEST(LightProcessTest, TorchScriptForTheNativeEngineEndsWith65) {
   ChildProcess process({MDN_SERVER_PROGRAM, std::string("--model=") + kScript, "--engine=native"});
   EXPECT_EQ(process.Wait(), 65);
-  EXPECT_THAT(process.errors(), HasSubstr("the native engine cannot run TorchScript"));
+  EXPECT_THAT(process.errors(), HasSubstr("a TorchScript archive needs the torch engine"));
 }
 
 }  // namespace

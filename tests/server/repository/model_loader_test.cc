@@ -38,8 +38,8 @@ TEST(ModelLoaderTest, RefusesTorchScriptForTheNativeEngine) {
   const absl::Status status = Load("small_torchscript.ts", "native").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(status.message(), MDN_TEST_DATA
-            "/small_torchscript.ts: the native engine cannot run TorchScript; expected the engine "
-            "auto or torch");
+            "/small_torchscript.ts: the native engine evaluates the standard network only; a "
+            "TorchScript archive needs the torch engine");
 }
 
 TEST(ModelLoaderTest, RefusesAnEngineThatDoesNotExist) {
