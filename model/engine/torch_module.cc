@@ -28,7 +28,10 @@ void KeepOpenBlasSingleThreaded() { setenv("OPENBLAS_NUM_THREADS", "1", /*replac
 std::string TorchModulePath() {
   std::error_code error;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (program.parent_path().parent_path() / "lib/mdn/libmdn_torch_engine.so").string();
+  // Absolute even where there is no /proc: never what stands in the working directory.
+  return (std::filesystem::path("/") / program.parent_path().parent_path() /
+          "lib/mdn/libmdn_torch_engine.so")
+      .string();
 }
 
 absl::StatusOr<std::unique_ptr<Engine>> MakeEngineOfModule(const std::string& path,

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -61,6 +62,15 @@ TEST(TorchModuleTest, ServesManyThreadsAtOnce) {
         [&checkpoint] { EXPECT_TRUE(MakeEngineOfModule(TorchModulePath(), checkpoint).ok()); });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST(TorchModuleTest, OpenBlasGetsOneThreadUnlessTheEnvironmentSaysOtherwise) {
+  unsetenv("OPENBLAS_NUM_THREADS");
+  KeepOpenBlasSingleThreaded();
+  EXPECT_STREQ(getenv("OPENBLAS_NUM_THREADS"), "1");
+  setenv("OPENBLAS_NUM_THREADS", "3", /*replace=*/1);
+  KeepOpenBlasSingleThreaded();
+  EXPECT_STREQ(getenv("OPENBLAS_NUM_THREADS"), "3");
 }
 
 TEST(TorchModuleTest, SaysWhereItIsMissingAndWhatToInstall) {
