@@ -24,12 +24,13 @@ inline testing::AssertionResult SameBits(const MixtureRow& row, const MixtureRow
     if (array.numbers.size() != array.expected.size()) {
       return testing::AssertionFailure() << array.name << " has another size";
     }
-    for (size_t i = 0; i < array.numbers.size(); ++i) {
-      if (std::memcmp(&array.numbers[i], &array.expected[i], sizeof(float)) != 0) {
-        return testing::AssertionFailure() << array.name << "[" << i << "] is " << array.numbers[i]
-                                           << " for " << array.expected[i];
-      }
-    }
+    const size_t bytes = array.numbers.size() * sizeof(float);
+    if (bytes == 0 || std::memcmp(array.numbers.data(), array.expected.data(), bytes) == 0)
+      continue;
+    size_t i = 0;
+    while (std::memcmp(&array.numbers[i], &array.expected[i], sizeof(float)) == 0) ++i;
+    return testing::AssertionFailure()
+           << array.name << "[" << i << "] is " << array.numbers[i] << " for " << array.expected[i];
   }
   return testing::AssertionSuccess();
 }
