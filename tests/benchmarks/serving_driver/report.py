@@ -4,6 +4,7 @@ goals, a picture."""
 import statistics
 import subprocess
 
+from processes import Load
 from scenarios import (ASYNCIO, ECHO, OURS, PLAIN, PLAIN_CALLBACK, SCENARIOS, SYNC, TORCH)
 
 CPU = ("server", "cpu_us_per_request")
@@ -14,6 +15,10 @@ ROWS = ("rows_per_second",)
 
 def latency(quantile):
     return ("latency_us", quantile)
+
+
+def disturbed(result):
+    return result.get("foreign_load", 0) > Load.MOST_FOREIGN
 
 
 def value(result, path):
@@ -27,8 +32,10 @@ class Results:
         self.results = results
 
     def of(self, scenario, width, server):
-        return [r for r in self.results
+        """Without the rounds that something disturbed, unless all were."""
+        here = [r for r in self.results
                 if (r["scenario"], r["width"], r["peer"]) == (scenario, width, server)]
+        return [r for r in here if not disturbed(r)] or here
 
     def widths(self, scenario):
         return sorted({r["width"] for r in self.results if r["scenario"] == scenario})
@@ -83,7 +90,6 @@ def table(results, scenario, width):
             return number(results.median(scenario, width, server, path))
 
         spread = results.spread(scenario, width, server, CPU)
-        limits = sum(bool(r["generator"]["limit"]) for r in runs)
         rows.append((
             server, median(RATE), median(ROWS), median(CPU),
             "-" if spread is None else f"{100 * spread:.0f} %", median(latency("p50")),
@@ -91,8 +97,15 @@ def table(results, scenario, width):
             number(sum(sum(r["errors"].values()) for r in runs)),
             number(sum(r["late"] for r in runs)),
             number(results.ratio(scenario, width, server, ECHO, CPU)),
-            f"the generator was the limit in {limits} of {len(runs)}" if limits else ""))
+            notes(runs)))
     return aligned(rows)
+
+
+def notes(runs):
+    limits = sum(bool(r["generator"]["limit"]) for r in runs)
+    return ", ".join(
+        [f"the generator was the limit in {limits} of {len(runs)}"] * (limits > 0) +
+        ["the machine was busy with something else"] * any(map(disturbed, runs)))
 
 
 def sweep_table(results, width):
