@@ -35,6 +35,8 @@ struct Panel {
   /// The two limits of the central interval, at the same x.
   std::vector<Point> lower, upper;
   std::vector<Point> observed, sampled;
+  /// What the key calls the observations.
+  std::string observed_title;
 };
 
 /// A picture, before anybody draws it.

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -29,15 +30,20 @@ constexpr absl::Duration kMostTime = absl::Minutes(1);
 constexpr char kViridis[] =
     "set palette defined (0 '#440154', 1 '#472c7a', 2 '#3b518b', 3 '#2c718e', 4 '#21908d', "
     "5 '#27ad81', 6 '#5cc863', 7 '#aadc32', 8 '#fde725')\n";
-constexpr char kBlues[] =
-    "set palette defined (0 '#ffffff', 1 '#e8f0f9', 2 '#c9dcf0', 4 '#8fbbdd', 7 '#4a8fc5', "
-    "10 '#1c5f9f')\n";
+// One blue, as opaque as the density is high: red, green, blue and alpha.
+constexpr char kBlues[] = "(23):(84):(148):(255*$3) with rgbalpha";
+// Alpha first, where it stands: 00 is opaque.
 constexpr char kObservedColour[] = "#80222222", kSampledColour[] = "#70e6550d",
-               kMeanColour[] = "#c0143c", kBandColour[] = "#14325a";
+               kMeanColour[] = "#c0143c", kBandColour[] = "#b0f2b544", kLimitColour[] = "#60b06a00";
+
+constexpr char kAxes[] =
+    "set border 3 lc rgb '#555555'\n"
+    "set xtics nomirror out textcolor rgb '#555555'\n"
+    "set ytics nomirror out textcolor rgb '#555555'\n"
+    "set key textcolor rgb '#333333'";
 
 std::string Quoted(const std::string& text) {
-  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "''"}, {"\n", " "}, {"\r", " "}}),
-                      "'");
+  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "''"}, {"\n", " "}, {"\r", " "}}), "'");
 }
 
 void AppendPoints(const std::string& name, const std::vector<Point>& points, std::string& script) {
@@ -48,9 +54,9 @@ void AppendPoints(const std::string& name, const std::vector<Point>& points, std
 }
 
 // x, lower limit, upper limit.
-void AppendBand(const std::string& name, const Panel& panel, std::string& script) {
+void AppendBand(const Panel& panel, std::string& script) {
   if (panel.lower.empty()) return;
-  absl::StrAppend(&script, name, " << EOD\n");
+  script += "$band << EOD\n";
   for (size_t i = 0; i < panel.lower.size(); ++i) {
     absl::StrAppendFormat(&script, "%.7g %.7g %.7g\n", panel.lower[i].x, panel.lower[i].y,
                           panel.upper[i].y);
@@ -59,8 +65,8 @@ void AppendBand(const std::string& name, const Panel& panel, std::string& script
 }
 
 // A line for each row of cells.
-void AppendHeat(const std::string& name, const HeatMap& heat, std::string& script) {
-  absl::StrAppend(&script, name, " << EOD\n");
+void AppendHeat(const HeatMap& heat, std::string& script) {
+  script += "$heat << EOD\n";
   for (int row = 0; row < heat.rows; ++row) {
     for (int column = 0; column < heat.columns; ++column) {
       absl::StrAppendFormat(&script, "%.4g ", heat.shades[row * heat.columns + column]);
@@ -70,68 +76,77 @@ void AppendHeat(const std::string& name, const HeatMap& heat, std::string& scrip
   script += "EOD\n";
 }
 
-// Places the cells' middles in the ranges.
-std::string HeatPlot(const std::string& name, const Figure& figure, const HeatMap& heat) {
+// Places the cells' middles in the ranges; `colours` are functions of the shade $3.
+std::string HeatPlot(const Figure& figure, const HeatMap& heat, const char* colours) {
   const double width = (figure.x.high - figure.x.low) / heat.columns;
   const double height = (figure.y.high - figure.y.low) / heat.rows;
-  return absl::StrFormat("%s matrix using (%.9g+$1*%.9g):(%.9g+$2*%.9g):3 with image notitle",
-                         name, figure.x.low + width / 2, width, figure.y.low + height / 2, height);
+  return absl::StrFormat("$heat matrix using (%.9g+$1*%.9g):(%.9g+$2*%.9g):%s notitle",
+                         figure.x.low + width / 2, width, figure.y.low + height / 2, height,
+                         colours);
 }
 
-void AppendHistogram(const Figure& figure, const Panel& panel, std::string& script) {
-  AppendHeat("$heat", panel.heat, script);
-  absl::StrAppend(&script, kViridis, "unset border\nunset xtics\nunset ytics\nunset xlabel\n",
-                  "unset ylabel\nunset key\n", "plot ", HeatPlot("$heat", figure, panel.heat),
+// In SVG as rectangles: viewers smooth the pixels of an image. In PNG those would have seams.
+void AppendHistogram(const Figure& figure, const Panel& panel, PictureFormat format,
+                     std::string& script) {
+  AppendHeat(panel.heat, script);
+  absl::StrAppend(&script, kViridis, "plot ",
+                  HeatPlot(figure, panel.heat,
+                           format == PictureFormat::kSvg ? "3 with image pixels" : "3 with image"),
                   "\n");
 }
 
+// From the back: the band, the density, which lets the band through where it is low, the points,
+// and the mean.
 void AppendDensity(const Figure& figure, const Panel& panel, std::string& script) {
-  AppendHeat("$heat", panel.heat, script);
+  AppendBand(panel, script);
+  AppendHeat(panel.heat, script);
   AppendPoints("$observed", panel.observed, script);
   AppendPoints("$sampled", panel.sampled, script);
   AppendPoints("$mean", panel.mean, script);
-  AppendBand("$band", panel, script);
-  absl::StrAppend(&script, kBlues, "set border 3 lc rgb '#555555'\n",
-                  "set xtics nomirror out textcolor rgb '#555555'\n",
-                  "set ytics nomirror out textcolor rgb '#555555'\n", "set xlabel ",
-                  Quoted(figure.x_label), " offset 0,0.4\nset ylabel ", Quoted(figure.y_label),
-                  " offset 1.5,0\n",
-                  "set key below center horizontal maxrows 1 samplen 1 width -1 font ',9' "
-                  "textcolor rgb '#333333'\n",
-                  "plot ",
-                  HeatPlot("$heat", figure, panel.heat));
-  if (!panel.observed.empty()) {
-    absl::StrAppend(&script, ", $observed with points pt 7 ps 0.4 lc rgb '", kObservedColour,
-                    "' title 'observed'");
+  const bool has_band = !panel.lower.empty();
+  std::vector<std::string> layers;
+  if (has_band) {
+    layers.push_back(absl::StrCat("$band with filledcurves fill solid noborder lc rgb '",
+                                  kBandColour, "' title 'central 90 %'"));
   }
-  if (!panel.sampled.empty()) {
-    absl::StrAppend(&script, ", $sampled with points pt 7 ps 0.4 lc rgb '", kSampledColour,
-                    "' title 'sampled'");
+  layers.push_back(HeatPlot(figure, panel.heat, kBlues));
+  if (has_band) {
+    for (const char* limit : {"2", "3"}) {
+      layers.push_back(absl::StrCat("$band using 1:", limit, " with lines lw 1 lc rgb '",
+                                    kLimitColour, "' notitle"));
+    }
   }
-  if (!panel.lower.empty()) {
-    absl::StrAppend(&script, ", $band using 1:2 with lines lw 1.5 dt 2 lc rgb '", kBandColour,
-                    "' title 'central 90 %', $band using 1:3 with lines lw 1.5 dt 2 lc rgb '",
-                    kBandColour, "' notitle");
-  }
+  const auto add_points = [&layers](const char* name, const char* colour,
+                                    const std::string& title) {
+    layers.push_back(absl::StrCat("$", name, " with points pt 7 ps 0.4 lc rgb '", colour,
+                                  "' title ", Quoted(title)));
+  };
+  if (!panel.observed.empty()) add_points("observed", kObservedColour, panel.observed_title);
+  if (!panel.sampled.empty()) add_points("sampled", kSampledColour, "sampled");
   if (!panel.mean.empty()) {
-    absl::StrAppend(&script, ", $mean with lines lw 2 lc rgb '", kMeanColour, "' title 'mean'");
+    layers.push_back(absl::StrCat("$mean with lines lw 2 lc rgb '", kMeanColour, "' title 'mean'"));
   }
-  script += '\n';
+  absl::StrAppend(&script, "plot ", absl::StrJoin(layers, ", "), "\n");
 }
 
-// The same room for every panel, whatever stands around it.
-std::string Margins(const Figure& figure, size_t panel) {
-  constexpr double kLeft = 0.16, kRight = 0.97;
-  const auto share = [&](double place) {
-    return (static_cast<double>(panel) + place) / static_cast<double>(figure.panels.size());
-  };
-  const bool has_axes =
-      std::any_of(figure.panels.begin(), figure.panels.end(),
-                  [](const Panel& each) { return each.kind == PanelKind::kDensity; });
+// Room for the titles, the axes' numbers and names, and the key, in pixels of either format.
+struct Room {
+  int left = 66, right = 14, top = 36, bottom = 84, title = 28, key = 14;
+};
+
+// The same room around every panel, and the key's place below it.
+std::string Margins(const Figure& figure, const PictureOptions& options, size_t panel) {
+  const Room room;
+  const double width = static_cast<double>(options.width) / figure.panels.size();
+  const double from = width * panel + room.left, to = width * (panel + 1) - room.right;
+  const int top = room.top + (figure.title.empty() ? 0 : room.title);
   return absl::StrFormat(
       "set lmargin at screen %.4f\nset rmargin at screen %.4f\n"
-      "set tmargin at screen %.2f\nset bmargin at screen %.2f\n",
-      share(kLeft), share(kRight), figure.title.empty() ? 0.89 : 0.84, has_axes ? 0.23 : 0.05);
+      "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
+      "set key at screen %.4f, screen %.4f center horizontal maxrows 1 samplen 0.8 width -3\n",
+      from / options.width, to / options.width, 1 - static_cast<double>(top) / options.height,
+      static_cast<double>(room.bottom) / options.height, (from + to) / 2 / options.width,
+      static_cast<double>(room.key) / options.height);
 }
 
 struct CloseFile {
@@ -194,22 +209,25 @@ int Spawn(std::FILE* input, std::FILE* output, std::FILE* errors, pid_t* process
 }  // namespace
 
 std::string GnuplotScript(const Figure& figure, const PictureOptions& options) {
+  const bool is_png = options.format == PictureFormat::kPng;
   std::string script = absl::StrFormat(
       "set terminal %s size %d,%d background rgb 'white' font 'DejaVu Sans,%d' noenhanced\n"
       "set encoding utf8\n"
       "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\nset cbrange [0:1]\nunset colorbox\n",
-      options.format == PictureFormat::kPng ? "pngcairo" : "svg", options.width, options.height,
-      options.format == PictureFormat::kPng ? 10 : 13, figure.x.low, figure.x.high, figure.y.low,
-      figure.y.high);
+      is_png ? "pngcairo" : "svg", options.width, options.height, is_png ? 10 : 13, figure.x.low,
+      figure.x.high, figure.y.low, figure.y.high);
+  absl::StrAppend(&script, kAxes, is_png ? " font ',9'\n" : " font ',12'\n", "set xlabel ",
+                  Quoted(figure.x_label), " offset 0,0.5\n", "set ylabel ", Quoted(figure.y_label),
+                  " offset 1,0\n");
   absl::StrAppendFormat(&script, "set multiplot layout 1,%d", figure.panels.size());
   if (!figure.title.empty()) absl::StrAppend(&script, " title ", Quoted(figure.title));
   script += '\n';
   for (size_t i = 0; i < figure.panels.size(); ++i) {
     const Panel& panel = figure.panels[i];
-    script += Margins(figure, i);
-    absl::StrAppend(&script, "set title ", Quoted(panel.title), " offset 0,-0.4\n");
+    absl::StrAppend(&script, Margins(figure, options, i), "set title ", Quoted(panel.title),
+                    " offset 0,-0.4\n");
     if (panel.kind == PanelKind::kHistogram) {
-      AppendHistogram(figure, panel, script);
+      AppendHistogram(figure, panel, options.format, script);
     } else {
       AppendDensity(figure, panel, script);
     }
@@ -241,8 +259,7 @@ absl::StatusOr<std::string> RunGnuplot(const std::string& script) {
   }
   std::string picture = Contents(output.get());
   if (status == 0 && !picture.empty()) return picture;
-  return absl::InternalError(
-      absl::StrCat("gnuplot failed: ", FirstLine(Contents(errors.get()))));
+  return absl::InternalError(absl::StrCat("gnuplot failed: ", FirstLine(Contents(errors.get()))));
 }
 
 }  // namespace mdn::tool

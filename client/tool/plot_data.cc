@@ -16,6 +16,8 @@ constexpr int kGridColumns = 300;
 constexpr int kGridRows = 200;
 constexpr int kHistogramCells = 35;
 constexpr int64_t kMostObservations = 1'000'000;
+// More observations than this would hide the density.
+constexpr size_t kMostShown = 1000;
 constexpr double kBandLow = 0.05, kBandHigh = 0.95;
 
 /// Rows that were observed, x and y apart.
@@ -34,12 +36,12 @@ absl::StatusOr<Observations> ReadObservations(const std::string& path, const Mod
     return absl::InvalidArgumentError(absl::StrCat(path, ": no rows"));
   }
   if (rows->columns != model.dim_in + model.dim_out) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": ", rows->columns,
-                                                   " columns, expected ", model.dim_in,
-                                                   " of x and then ", model.dim_out, " of y"));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", rows->columns, " columns, expected ",
+                                                   model.dim_in, " of x and then ", model.dim_out,
+                                                   " of y"));
   }
-  Observations observations{{{}, rows->count, model.dim_in}, {{}, rows->count, model.dim_out},
-                            reader->headings()};
+  Observations observations{
+      {{}, rows->count, model.dim_in}, {{}, rows->count, model.dim_out}, reader->headings()};
   for (auto row = rows->values.begin(); row != rows->values.end(); row += rows->columns) {
     const auto y = row + model.dim_in;
     observations.x.values.insert(observations.x.values.end(), row, y);
@@ -56,6 +58,12 @@ std::vector<Point> Pairs(const Rows& x, int64_t column_x, absl::Span<const float
     points.push_back({x.values[row * x.columns + column_x], y[row * columns_y + column_y]});
   }
   return points;
+}
+
+std::vector<Point> EveryNth(const std::vector<Point>& points, size_t n) {
+  std::vector<Point> some;
+  for (size_t i = 0; i < points.size(); i += n) some.push_back(points[i]);
+  return some;
 }
 
 Range RangeOf(const std::vector<Point>& points, double Point::*coordinate) {
@@ -141,8 +149,8 @@ Rows Plotter::RowsAlongAxis(int count) const {
   Rows rows{{}, count, model_.dim_in};
   for (int i = 0; i < count; ++i) {
     for (int64_t feature = 0; feature < model_.dim_in; ++feature) {
-      const double value = feature == request_.feature ? MiddleOf(figure_.x, i, count)
-                                                       : request_.at[feature];
+      const double value =
+          feature == request_.feature ? MiddleOf(figure_.x, i, count) : request_.at[feature];
       rows.values.push_back(static_cast<float>(value));
     }
   }
@@ -164,8 +172,7 @@ absl::Status Plotter::ForEachRequest(
   const int64_t most = RowsPerRequest();
   for (int64_t row = 0; row < x.count; row += most) {
     const int64_t count = std::min(most, x.count - row);
-    const auto values =
-        absl::MakeConstSpan(x.values).subspan(row * x.columns, count * x.columns);
+    const auto values = absl::MakeConstSpan(x.values).subspan(row * x.columns, count * x.columns);
     if (absl::Status status = call({{count, x.columns}, values}, row / most); !status.ok()) {
       return status;
     }
@@ -234,7 +241,9 @@ absl::StatusOr<Panel> Plotter::Density() const {
   Panel panel;
   panel.title = "p(y | x)";
   panel.heat = DensityMap(marginals_, figure_.y, kGridRows);
-  panel.observed = observed_;
+  const size_t stride = (observed_.size() + kMostShown - 1) / kMostShown;
+  panel.observed = EveryNth(observed_, stride);
+  panel.observed_title = stride > 1 ? absl::StrCat("observed, 1 in ", stride) : "observed";
   for (int i = 0; i < kGridColumns; ++i) {
     const double x = MiddleOf(figure_.x, i, kGridColumns);
     panel.mean.push_back({x, marginals_[i].Mean()});
@@ -280,8 +289,7 @@ absl::StatusOr<Figure> Plotter::Draw() {
   figure_.x_label = NameOf(request_.feature, "x", request_.feature, model_.dim_in);
   figure_.y_label =
       NameOf(model_.dim_in + request_.dimension, "y", request_.dimension, model_.dim_out);
-  figure_.x =
-      request_.x_range.has_value() ? *request_.x_range : RangeOf(observed_, &Point::x);
+  figure_.x = request_.x_range.has_value() ? *request_.x_range : RangeOf(observed_, &Point::x);
   if (status = PredictGrid(); !status.ok()) return status;
   SetRanges();
   for (const PanelName name : request_.panels) {

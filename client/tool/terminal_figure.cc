@@ -7,12 +7,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 
 namespace mdn::tool {
 namespace {
 
 constexpr absl::string_view kShades = " .:-=+*#%@";
+// None of the shades.
+constexpr char kObservedMark = 'o', kLimitMark = '~', kMeanMark = 'm';
 constexpr int kMargin = 10;
 constexpr int kLines = 20;
 constexpr int kLeastColumns = 20;
@@ -51,6 +54,19 @@ void Mark(const Figure& figure, const std::vector<Point>& points, char mark, Can
   }
 }
 
+// What the marks mean; empty without any.
+std::string Key(const Panel& panel) {
+  std::vector<std::string> entries;
+  const auto add = [&entries](char mark, absl::string_view meaning) {
+    entries.push_back(absl::StrCat(std::string(1, mark), " ", meaning));
+  };
+  if (!panel.observed.empty()) add(kObservedMark, panel.observed_title);
+  if (!panel.lower.empty()) add(kLimitMark, "central 90 %");
+  if (!panel.mean.empty()) add(kMeanMark, "mean");
+  if (entries.empty()) return "";
+  return absl::StrCat(std::string(kMargin + 1, ' '), absl::StrJoin(entries, "   "), "\n");
+}
+
 std::string PanelText(const Figure& figure, const Panel& panel, int columns) {
   Canvas canvas(kLines, std::string(columns, ' '));
   for (int line = 0; line < kLines; ++line) {
@@ -61,8 +77,10 @@ std::string PanelText(const Figure& figure, const Panel& panel, int columns) {
       canvas[line][column] = kShades[index];
     }
   }
-  Mark(figure, panel.observed, 'o', canvas);
-  Mark(figure, panel.mean, '-', canvas);
+  Mark(figure, panel.observed, kObservedMark, canvas);
+  Mark(figure, panel.lower, kLimitMark, canvas);
+  Mark(figure, panel.upper, kLimitMark, canvas);
+  Mark(figure, panel.mean, kMeanMark, canvas);
 
   std::string text = absl::StrCat(std::string(kMargin + 1, ' '), panel.title, "\n");
   for (int line = kLines; line-- > 0;) {
@@ -75,14 +93,13 @@ std::string PanelText(const Figure& figure, const Panel& panel, int columns) {
   absl::StrAppend(&text, std::string(kMargin, ' '), "+", std::string(columns, '-'), "\n");
   const std::string low = absl::StrFormat("%.4g", figure.x.low);
   const std::string high = absl::StrFormat("%.4g", figure.x.high);
-  const int between =
-      std::max(0, columns - static_cast<int>(low.size() + high.size()) - 2);
+  const int between = std::max(0, columns - static_cast<int>(low.size() + high.size()) - 2);
   const std::string label = figure.x_label.substr(0, between);
   const int before = (between - static_cast<int>(label.size())) / 2;
   const int after = between - static_cast<int>(label.size()) - before;
   absl::StrAppend(&text, std::string(kMargin + 1, ' '), low, std::string(before + 1, ' '), label,
                   std::string(after + 1, ' '), high, "\n");
-  return text;
+  return text + Key(panel);
 }
 
 }  // namespace

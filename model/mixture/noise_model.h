@@ -60,7 +60,8 @@ class MixtureHead {
 
   const Options& options() const { return options_; }
   MixtureShape shape() const;
-  /// The raw sigma output of each scale, in [0, SigmaChannels); unused if kFixed or kFull. [K, D]
+  /// The raw sigma output of each scale, or of L's diagonal, in [0, SigmaChannels); unused if
+  /// kFixed. [K, D]
   absl::Span<const int64_t> scale_channels() const { return channel_of_scale_; }
   /// Outputs of the network that describe means and scales: K*D + SigmaChannels.
   int64_t normal_channels() const;
@@ -69,23 +70,51 @@ class MixtureHead {
   /// A row of `raw` holds the means, mu = raw[k*D + d], then the sigma outputs. log_pi =
   /// log_softmax(logits). L's diagonal is exp(raw + 1e-6), with the 1e-6 inside as the reference
   /// trains it; kFull's outputs are each component's lower triangle of L in row-major order, and
-  /// those off the diagonal are L's entries. Then the change of units of y. Computed in double and
-  /// rounded to float32, where sigma may become 0 or infinite while log_scale stays finite.
+  /// those off the diagonal are L's entries. Then the change of units of y. In float32: sigma may
+  /// become 0 or infinite while log_scale stays finite. A row's bits depend on its outputs alone,
+  /// and are the same on every processor with fused multiply-add.
   void Assemble(absl::Span<const float> logits, absl::Span<const float> raw, int64_t rows,
                 Mixture& mixture) const;
 
+  /// Rows of a network's outputs, with room between them: row r begins at data + r * stride.
+  struct RawOutputs {
+    const float* logits = nullptr;
+    int64_t logits_stride = 0;
+    const float* normal = nullptr;
+    int64_t normal_stride = 0;
+  };
+  /// The same for rows [first_row, first_row + rows) of a mixture that has this head's shape and
+  /// those rows. Different rows may be assembled at the same time.
+  void AssembleRows(const RawOutputs& raw, int64_t first_row, int64_t rows, Mixture& mixture) const;
+
  private:
-  void AssembleMeans(absl::Span<const float> raw_mu, int64_t row, Mixture& mixture) const;
-  void AssembleScales(absl::Span<const float> raw_sigma, int64_t row, Mixture& mixture) const;
-  void AssembleFixedScales(int64_t row, Mixture& mixture) const;
-  void AssembleTriangles(absl::Span<const float> raw_sigma, int64_t row, Mixture& mixture) const;
+  // One mean's and scale's change of units.
+  struct Units {
+    double shift = 0;
+    double scale = 1;
+    double log_scale = 0;
+    /// log_scale + kScaleEpsilon.
+    double log_exp_shift = 0;
+  };
+
+  int64_t scales() const { return options_.components * options_.dims; }
+  void AssembleMeans(const RawOutputs& raw, int64_t first_row, int64_t rows,
+                     Mixture& mixture) const;
+  void AssembleFixedScales(int64_t first_row, int64_t rows, Mixture& mixture) const;
+  void AssembleScales(const RawOutputs& raw, int64_t first_row, int64_t rows,
+                      Mixture& mixture) const;
+  void PlaceScales(const float* sigma_outputs, const float* exps, int64_t row, int64_t first_column,
+                   int64_t columns, Mixture& mixture) const;
+  void PlaceTriangleRow(const float* diagonal_output, double diagonal, double y_scale, int64_t d,
+                        float* row, float& sigma) const;
 
   Options options_;
   /// 0 unless kFixed.
   double log_fixed_noise_level_ = 0;
-  /// [D]
-  std::vector<double> log_y_scale_;
+  bool changes_units_ = false;
   /// [K, D]
+  std::vector<Units> units_;
+  /// The raw sigma output of the logarithm of L's diagonal. [K, D]
   std::vector<int64_t> channel_of_scale_;
 };
 

@@ -13,6 +13,7 @@
 namespace mdn::tool {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -84,23 +85,28 @@ Figure SmallFigure() {
   panel.title = "p(y | x)";
   panel.heat = {2, 2, {0, 1, 0.5, 0}};
   panel.mean = {{0.1, 0.3}};
+  panel.lower = {{0.9, -0.95}};
+  panel.upper = {{0.9, 0.95}};
   panel.observed = {{1.5, -0.85}, {9, 9}};
+  panel.observed_title = "observed, 1 in 3";
   figure.panels = {panel};
   return figure;
 }
 
-TEST(TerminalFigureTest, DrawsShadesMeanObservationsAndAxes) {
+TEST(TerminalFigureTest, DrawsShadesMarksAxesAndAKey) {
   std::string expected = "           p(y | x)\n";
   for (int line = 0; line < 20; ++line) {
     std::string label = line == 0 ? "1" : line == 9 ? "price" : line == 19 ? "-1" : "";
     label.insert(0, 10 - label.size(), ' ');
     std::string cells = line < 10 ? "++++++++++          " : "          @@@@@@@@@@";
-    if (line == 6) cells[1] = '-';
+    if (line == 6) cells[1] = 'm';
+    if (line == 0 || line == 19) cells[9] = '~';
     if (line == 18) cells[15] = 'o';
     expected += label + "|" + cells + "\n";
   }
   expected += "          +--------------------\n";
   expected += "           0       time       2\n";
+  expected += "           o observed, 1 in 3   ~ central 90 %   m mean\n";
   EXPECT_EQ(TerminalText(SmallFigure(), 10), expected);
 }
 
@@ -111,6 +117,24 @@ TEST(GnuplotScriptTest, HoldsNoTextThatCouldEndItsQuotes) {
   EXPECT_THAT(script, HasSubstr("title 'it''s ''; system ''rm -rf /'\n"));
   EXPECT_THAT(script, HasSubstr("set terminal pngcairo size 450,400 "));
   EXPECT_THAT(script, HasSubstr("0 1 \n0.5 0 \nEOD\n"));
+}
+
+TEST(GnuplotScriptTest, DrawsTheBandUnderTheDensityAndTheMeanOverEverything) {
+  const std::string script = GnuplotScript(SmallFigure(), {PictureFormat::kPng, 450, 400});
+  const std::string plot = script.substr(script.rfind("plot $"));
+  EXPECT_THAT(plot,
+              ContainsRegex("\\$band with filledcurves .*\\$heat matrix .*\\$band using 1:2 .*"
+                            "\\$band using 1:3 .*\\$observed .*\\$mean with lines"));
+  EXPECT_THAT(plot, HasSubstr("title 'observed, 1 in 3'"));
+  EXPECT_THAT(script, HasSubstr("$band << EOD\n0.9 -0.95 0.95\nEOD\n"));
+}
+
+TEST(GnuplotScriptTest, LeavesTheSameRoomInPixelsWhateverTheSize) {
+  const Figure figure = SmallFigure();
+  EXPECT_THAT(GnuplotScript(figure, {PictureFormat::kPng, 660, 360}),
+              HasSubstr("set lmargin at screen 0.1000\n"));
+  EXPECT_THAT(GnuplotScript(figure, {PictureFormat::kPng, 1320, 720}),
+              HasSubstr("set lmargin at screen 0.0500\n"));
 }
 
 TEST(GnuplotScriptTest, DrawsOnlyWhatThereIs) {

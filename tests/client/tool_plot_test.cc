@@ -104,6 +104,33 @@ TEST_F(ToolPlotTest, WritesSvgWithTheColumnsNames) {
   }
 }
 
+int Count(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST_F(ToolPlotTest, NamesTheAxesOfEveryPanelAndKeepsTheCellsOfHistogramsSharp) {
+  const std::string path = ::testing::TempDir() + "panels.svg";
+  ASSERT_EQ(Plot(service_, {"--data=" + data_, "--panels=observed,sampled", "--output=" + path})
+                .exit_code,
+            0);
+  const std::string picture = Contents(path);
+  EXPECT_EQ(Count(picture, ">time<"), 2);
+  EXPECT_EQ(Count(picture, ">price<"), 2);
+  // Viewers smooth images.
+  EXPECT_EQ(Count(picture, "<image"), 0);
+}
+
+TEST_F(ToolPlotTest, ThinsObservationsThatWouldHideTheDensity) {
+  std::string data;
+  for (int i = 0; i < 2001; ++i) absl::StrAppend(&data, i, ",", i % 7, "\n");
+  const std::string many = WriteTestFile("many.csv", data);
+  const ToolResult result = Plot(service_, {"--data=" + many});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("\n           o observed, 1 in 3   ~ central 90 %   m mean\n"));
+}
+
 TEST_F(ToolPlotTest, RefusesFlagsThatDoNotFit) {
   ExpectRefusal(Plot(service_, {}), 64, "--x_range: required without --data");
   ExpectRefusal(Plot(service_, {"--x_range=0:1", "--panels=observed"}), 64,
@@ -124,16 +151,15 @@ TEST_F(ToolPlotTest, RefusesWhatTheModelDoesNotHave) {
   ExpectRefusal(Plot(wide_, {"--x_range=0:1"}), 65,
                 "INVALID_ARGUMENT: --at: got 0 values; the model has 2 features, of which "
                 "--feature varies and --at holds the others");
-  ExpectRefusal(Plot(wide_, {"--data=" + data_, "--at=0,0"}), 65,
-                absl::StrCat("INVALID_ARGUMENT: ", data_,
-                             ": 2 columns, expected 2 of x and then 1 of y"));
+  ExpectRefusal(
+      Plot(wide_, {"--data=" + data_, "--at=0,0"}), 65,
+      absl::StrCat("INVALID_ARGUMENT: ", data_, ": 2 columns, expected 2 of x and then 1 of y"));
 }
 
 TEST_F(ToolPlotTest, LeavesThePictureThatWasThereWhenItFails) {
   const std::string path = WriteTestFile("kept.png", "old");
-  ToolResult result = RunShell(
-      absl::StrCat("PATH=/nowhere $TOOL plot --server=", service_.address(),
-                   " --x_range=0:1 --output=", path));
+  ToolResult result = RunShell(absl::StrCat(
+      "PATH=/nowhere $TOOL plot --server=", service_.address(), " --x_range=0:1 --output=", path));
   ExpectRefusal(result, 1,
                 "FAILED_PRECONDITION: gnuplot draws the pictures, and is not installed; on "
                 "Debian: apt-get install gnuplot-nox");

@@ -19,10 +19,6 @@
 namespace mdn {
 namespace {
 
-// Matrix libraries choose another order of summation for small and for uneven numbers of rows.
-// With whole blocks of rows a row's bits depend far less on what stands beside it.
-constexpr int64_t kRowBlock = 16;
-
 absl::Span<const float> Values(const at::Tensor& tensor) {
   return absl::MakeConstSpan(tensor.data_ptr<float>(), tensor.numel());
 }
@@ -37,23 +33,19 @@ std::string Cause(const std::exception& error) {
   return text.substr(begin, std::min(text.find('\n', begin) - begin, kMostBytes));
 }
 
-/// x in the network's units as a tensor [padded_rows, dim_in], zeros after the last row.
+/// x in the network's units as a tensor [rows, dim_in], which may be x itself.
 class InputScaling {
  public:
   explicit InputScaling(const ModelConfig& config)
       : shift_(config.x_shift), scale_(config.x_scale) {}
 
-  at::Tensor Apply(absl::Span<const float> x, int64_t rows, int64_t padded_rows) const {
+  at::Tensor Apply(absl::Span<const float> x, int64_t rows) const {
     const int64_t dim_in = static_cast<int64_t>(x.size()) / rows;
-    if (shift_.empty() && padded_rows == rows) {
+    if (shift_.empty()) {
       return at::from_blob(const_cast<float*>(x.data()), {rows, dim_in}, at::kFloat);
     }
-    at::Tensor tensor = at::zeros({padded_rows, dim_in}, at::kFloat);
+    at::Tensor tensor = at::empty({rows, dim_in}, at::kFloat);
     float* out = tensor.data_ptr<float>();
-    if (shift_.empty()) {
-      std::copy(x.begin(), x.end(), out);
-      return tensor;
-    }
     for (int64_t i = 0; i < rows * dim_in; ++i) {
       const int64_t feature = i % dim_in;
       out[i] = static_cast<float>((x[i] - shift_[feature]) / scale_[feature]);
@@ -77,12 +69,10 @@ class StandardEngine final : public Engine {
   absl::Status Evaluate(absl::Span<const float> x, int64_t rows, Mixture& mixture) const override {
     try {
       const c10::InferenceMode inference;
-      const int64_t padded_rows = (rows + kRowBlock - 1) / kRowBlock * kRowBlock;
-      const at::Tensor input = scaling_.Apply(x, rows, padded_rows);
+      const at::Tensor input = scaling_.Apply(x, rows);
       const at::Tensor logits = pi_network_.Forward(input);
       const at::Tensor raw = normal_network_.Forward(input);
-      head_.Assemble(Values(logits).first(rows * logits.size(1)),
-                     Values(raw).first(rows * raw.size(1)), rows, mixture);
+      head_.Assemble(Values(logits), Values(raw), rows, mixture);
       return absl::OkStatus();
     } catch (const std::exception& error) {
       return absl::InternalError(absl::StrCat("LibTorch: ", Cause(error)));
@@ -115,7 +105,7 @@ class ScriptEngine final : public Engine {
     try {
       const c10::InferenceMode inference;
       // A copy: a script may keep its input, or write to it.
-      const ScriptOutput output = network_.Forward(scaling_.Apply(x, rows, rows).clone());
+      const ScriptOutput output = network_.Forward(scaling_.Apply(x, rows).clone());
       if (output.mu.size(1) != shape_.components || output.mu.size(2) != shape_.dims) {
         return absl::InternalError("the network's outputs changed their shape");
       }

@@ -5,6 +5,7 @@ import concurrent.futures
 import dataclasses
 import random
 import subprocess
+import time
 
 from processes import (BENCHMARKS, BUILD, PEERS, AllocationCounter, load_command, parse, start)
 
@@ -28,21 +29,25 @@ class Scenario:
     # Levels of load that one run goes through.
     levels: int = 1
     unix: bool = False
-    # Instead of `flags["rate"]`: of what the server answered in the scenario "saturated".
-    of_saturation: float = 0
+    # Instead of `flags["rate"]`: of what the server answered in the scenario "peak".
+    of_peak: float = 0
+    quick_servers: tuple = ()
     in_quick: bool = True
 
 
 SCENARIOS = (
     Scenario("saturated", "64 requests under way, one row each", ALL, SATURATING,
              widths=(50, 128, 512, 1024), quick_widths=(50, 512)),
+    Scenario("peak", "512 requests under way, one row each", (ECHO, OURS, TORCH, UNBATCHED, PLAIN),
+             {"concurrency": 512, "connections": 8}, widths=(50, 128, 512, 1024),
+             quick_widths=(50, 512), quick_servers=(ECHO, OURS)),
     Scenario("one_caller", "one request under way", (ECHO, OURS, TORCH, PLAIN),
              {"concurrency": 1, "connections": 1}),
-    Scenario("tail", "Poisson arrivals at 70 % of saturation", (ECHO, OURS, PLAIN),
-             {"connections": 8}, of_saturation=0.7),
-    Scenario("overload", "Poisson arrivals at twice saturation, 100 ms to answer", (OURS,),
+    Scenario("tail", "Poisson arrivals at 70 % of the peak", (ECHO, OURS, PLAIN),
+             {"connections": 8}, of_peak=0.7, quick_servers=(ECHO, OURS)),
+    Scenario("overload", "Poisson arrivals at twice the peak, 100 ms to answer", (OURS,),
              {"connections": 8, "timeout": "100ms"}, widths=(512,), quick_widths=(512,),
-             of_saturation=2),
+             of_peak=2),
     Scenario("bulk", "1024 rows per request", (ECHO, OURS, PLAIN),
              {"rows": 1024, "concurrency": 4, "connections": 2}),
     Scenario("draws", "samples: 1000 draws of one row", (ECHO, OURS, PLAIN),
@@ -94,7 +99,7 @@ class Run:
     def all(self, scenarios):
         for width in sorted({w for scenario in scenarios for w in self._widths(scenario)}):
             here = [s for s in scenarios if width in self._widths(s)]
-            names = {name for scenario in here for name in scenario.servers}
+            names = {name for scenario in here for name in self._servers(scenario)}
             chosen = {name: command for name, command in commands(self.folder, width).items()
                       if name in names}
             servers = start(self.processors, self.folder, chosen)
@@ -109,9 +114,12 @@ class Run:
         widths = scenario.quick_widths if self.options.quick else scenario.widths
         return [w for w in widths if not self.options.widths or w in self.options.widths]
 
+    def _servers(self, scenario):
+        return (self.options.quick and scenario.quick_servers) or scenario.servers
+
     def scenario(self, scenario, width, servers):
         self.progress(f"{scenario.title}, hidden width {width}")
-        names = [name for name in scenario.servers if name in servers]
+        names = [name for name in self._servers(scenario) if name in servers]
         for turn in range(self.options.rounds):
             for name in random.sample(names, len(names)):
                 flags = self._flags(scenario, width, name)
@@ -125,13 +133,13 @@ class Run:
     def _flags(self, scenario, width, name):
         seconds = self.options.seconds
         flags = {**scenario.flags, "duration": f"{seconds}s", "warmup": f"{seconds / 4}s"}
-        if scenario.of_saturation:
-            saturated = sorted(r["requests_per_second"] for r in self.results
+        if scenario.of_peak:
+            peaks = sorted(r["requests_per_second"] for r in self.results
                                if (r["scenario"], r["width"], r["peer"]) ==
-                               ("saturated", width, name))
-            if not saturated:
+                               ("peak", width, name))
+            if not peaks:
                 return None
-            flags["rate"] = round(scenario.of_saturation * saturated[len(saturated) // 2])
+            flags["rate"] = round(scenario.of_peak * peaks[len(peaks) // 2])
         return flags
 
     def idle(self, seconds, times):
@@ -145,7 +153,10 @@ class Run:
         flags = {"rate": 1 / seconds, "arrivals": "constant", "connections": 1,
                  "warmup": f"{1.1 * seconds}s", "duration": f"{(times + 0.1) * seconds}s"}
 
-        def measure(name):
+        def measure(turn):
+            place, name = turn
+            # The generators share a processor: none is to send when another one does.
+            time.sleep(place * seconds / len(servers))
             self.load.run(servers[name], {"concurrency": 1, "duration": "0.1s", "warmup": "0s"})
             result = subprocess.run(load_command(servers[name], flags), stdout=subprocess.PIPE,
                                     text=True, check=True)
@@ -154,7 +165,7 @@ class Run:
 
         try:
             with concurrent.futures.ThreadPoolExecutor() as pool:
-                self.results += pool.map(measure, servers)
+                self.results += pool.map(measure, enumerate(servers))
         finally:
             for server in servers.values():
                 server.stop()

@@ -1,15 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <string>
 #include <vector>
 
 #include "model/checkpoint/checkpoint.h"
 #include "model/engine/torch/torch_engine.h"
-#include "tests/support/golden.h"
 
 namespace mdn {
 namespace {
@@ -43,18 +40,6 @@ TEST_F(StandardEngineTest, KnowsItsShape) {
   EXPECT_EQ(engine->shape().dims, 2);
   EXPECT_FALSE(engine->shape().full_covariance);
   EXPECT_EQ(engine->name(), "torch");
-}
-
-TEST_F(StandardEngineTest, ARowsBitsDoNotDependOnItsCompany) {
-  const auto engine = Make(Load("ex_1d.pt"));
-  const auto reference = ReadGolden("ex_1d");
-  const Mixture together = Evaluate(*engine, reference.x);
-  for (int64_t row = 0; row < reference.rows; ++row) {
-    const Mixture alone = Evaluate(*engine, {reference.x[row]});
-    EXPECT_EQ(std::memcmp(alone.mu.data(), &together.mu[3 * row], 12), 0) << row;
-    EXPECT_EQ(std::memcmp(alone.log_pi.data(), &together.log_pi[3 * row], 12), 0) << row;
-    EXPECT_EQ(std::memcmp(alone.sigma.data(), &together.sigma[3 * row], 12), 0) << row;
-  }
 }
 
 TEST_F(StandardEngineTest, StandardisationIsAChangeOfUnits) {

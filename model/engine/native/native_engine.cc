@@ -1,0 +1,152 @@
+#include "model/engine/native/native_engine.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "hwy/aligned_allocator.h"
+#include "model/engine/native/kernels.h"
+#include "model/engine/native/packed_layer.h"
+#include "model/engine/native/row_threads.h"
+#include "model/mixture/noise_model.h"
+
+namespace mdn {
+namespace {
+
+// Rows that pass through all layers before the next ones do: enough to read the weights seldom, few
+// enough that their activations stay in the cache.
+constexpr int64_t kBlockRows = 128;
+// Parts of less work than this are not worth waking a thread for.
+constexpr int64_t kLeastPartOperations = int64_t{4} << 20;
+
+int64_t RoundUp(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+/// Memory of this thread's, which grows to the largest size that was asked for. Its contents do not
+/// outlive the caller's use.
+float* ThreadScratch(int64_t numbers) {
+  thread_local hwy::AlignedFreeUniquePtr<float[]> memory;
+  thread_local int64_t size = 0;
+  if (size < numbers) {
+    memory = hwy::AllocateAligned<float>(numbers);
+    size = numbers;
+  }
+  return memory.get();
+}
+
+/// Two perceptrons with two hidden layers each, evaluated side by side. A row of hidden activations
+/// holds those of pi_network, then those of normal_network, each with room for whole vectors.
+class NativeEngine final : public Engine {
+ public:
+  NativeEngine(const Checkpoint& checkpoint, const Kernels& kernels, int threads)
+      : config_(checkpoint.config),
+        kernels_(kernels),
+        head_(HeadOptions(config_)),
+        hidden_width_(RoundUp(config_.hidden_dim, kernels.lanes)),
+        logits_width_(RoundUp(config_.n_components, kernels.lanes)),
+        normal_width_(RoundUp(head_.normal_channels(), kernels.lanes)),
+        first_(Pack(checkpoint, "0", 0, hidden_width_)),
+        second_(Pack(checkpoint, "2", hidden_width_, hidden_width_)),
+        third_(Pack(checkpoint, "4", hidden_width_, logits_width_)),
+        operations_per_row_(OperationsPerRow()),
+        threads_(threads) {}
+
+  absl::Status Evaluate(absl::Span<const float> x, int64_t rows, Mixture& mixture) const override {
+    mixture.Resize(head_.shape(), rows);
+    const auto evaluate = [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; row += kBlockRows) {
+        EvaluateBlock(&x[row * config_.dim_in], row, std::min(kBlockRows, end - row), mixture);
+      }
+    };
+    const int64_t part = PartRows(rows);
+    if (part >= rows) {
+      evaluate(0, rows);
+    } else {
+      threads_.Run(rows, part, evaluate);
+    }
+    return absl::OkStatus();
+  }
+
+  int64_t dim_in() const override { return config_.dim_in; }
+  MixtureShape shape() const override { return head_.shape(); }
+  absl::string_view name() const override { return "native"; }
+
+ private:
+  PackedLayer Pack(const Checkpoint& checkpoint, absl::string_view layer, int64_t input_offset,
+                   int64_t output_offset) const {
+    const auto tensor = [&](absl::string_view network, absl::string_view kind) -> const Tensor& {
+      return checkpoint.tensors.at(absl::StrCat(network, "_network.", layer, ".", kind));
+    };
+    return PackedLayer(kernels_, {DenseLayer{tensor("pi", "weight"), tensor("pi", "bias"), 0, 0},
+                                  DenseLayer{tensor("normal", "weight"), tensor("normal", "bias"),
+                                             input_offset, output_offset}});
+  }
+
+  int64_t OperationsPerRow() const {
+    return config_.hidden_dim * (2 * (config_.dim_in + config_.hidden_dim) + config_.n_components +
+                                 head_.normal_channels());
+  }
+
+  // Rows that one thread takes at a time.
+  int64_t PartRows(int64_t rows) const {
+    const int64_t each = (rows + threads_.threads() - 1) / threads_.threads();
+    const int64_t least = 1 + kLeastPartOperations / operations_per_row_;
+    return std::max(least, std::min(each, kBlockRows));
+  }
+
+  // Rows [first_row, first_row + rows) of the mixture from x [rows, dim_in], at most kBlockRows.
+  void EvaluateBlock(const float* x, int64_t first_row, int64_t rows, Mixture& mixture) const {
+    const int64_t hidden = 2 * hidden_width_;
+    const int64_t outputs = logits_width_ + normal_width_;
+    const int64_t inputs = RoundUp(rows * config_.dim_in, kernels_.lanes);
+    float* const scaled = ThreadScratch(inputs + rows * (2 * hidden + outputs));
+    float* const first = scaled + inputs;
+    float* const second = first + rows * hidden;
+    float* const third = second + rows * hidden;
+    kernels_.evaluate_layer(first_.panels(), first_.inputs(), Activation::kRelu,
+                            {ScaledInput(x, rows, scaled), config_.dim_in}, rows, {first, hidden});
+    kernels_.evaluate_layer(second_.panels(), second_.inputs(), Activation::kRelu, {first, hidden},
+                            rows, {second, hidden});
+    kernels_.evaluate_layer(third_.panels(), third_.inputs(), Activation::kNone, {second, hidden},
+                            rows, {third, outputs});
+    head_.AssembleRows({third, outputs, third + logits_width_, outputs}, first_row, rows, mixture);
+  }
+
+  // x in the network's units: x itself, or `scaled` with (x - x_shift) / x_scale.
+  const float* ScaledInput(const float* x, int64_t rows, float* scaled) const {
+    if (config_.x_scale.empty()) return x;
+    const int64_t features = config_.dim_in;
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t f = 0; f < features; ++f) {
+        const int64_t i = row * features + f;
+        scaled[i] = static_cast<float>((x[i] - config_.x_shift[f]) / config_.x_scale[f]);
+      }
+    }
+    return scaled;
+  }
+
+  const ModelConfig config_;
+  const Kernels& kernels_;
+  const MixtureHead head_;
+  // Of one network, in floats.
+  const int64_t hidden_width_, logits_width_, normal_width_;
+  const PackedLayer first_, second_, third_;
+  const int64_t operations_per_row_;
+  mutable RowThreads threads_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> MakeNativeEngine(const Checkpoint& checkpoint,
+                                                         const NativeEngineOptions& options) {
+  if (checkpoint.format == CheckpointFormat::kTorchScript) {
+    return absl::InvalidArgumentError(
+        "the native engine evaluates the standard network only; a TorchScript archive needs the "
+        "torch engine");
+  }
+  return std::make_unique<NativeEngine>(checkpoint, BestKernels(), options.threads);
+}
+
+}  // namespace mdn

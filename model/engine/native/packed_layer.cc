@@ -1,0 +1,51 @@
+#include "model/engine/native/packed_layer.h"
+
+#include <algorithm>
+
+namespace mdn {
+namespace {
+
+int64_t Outputs(const DenseLayer& part) { return part.weight.shape[0]; }
+
+int64_t RoundUp(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+}  // namespace
+
+PackedLayer::PackedLayer(const Kernels& kernels, absl::Span<const DenseLayer> parts)
+    : lanes_(kernels.lanes),
+      panel_vectors_(kernels.panel_vectors),
+      inputs_(parts.front().weight.shape[1]) {
+  int64_t columns = 0;
+  int64_t most_outputs = 0;
+  for (const DenseLayer& part : parts) {
+    columns += RoundUp(Outputs(part), lanes_);
+    most_outputs = std::max(most_outputs, Outputs(part));
+  }
+  memory_ = hwy::AllocateAligned<float>(columns * (1 + inputs_));
+  float* memory = memory_.get();
+  // The parts take turns, so that kernels can evaluate two panels of one width side by side.
+  for (int64_t output = 0; output < most_outputs; output += panel_vectors_ * lanes_) {
+    for (const DenseLayer& part : parts) {
+      if (output < Outputs(part)) AddPanel(part, output, memory);
+    }
+  }
+}
+
+void PackedLayer::AddPanel(const DenseLayer& part, int64_t first_output, float*& memory) {
+  const int64_t outputs = std::min(Outputs(part) - first_output, panel_vectors_ * lanes_);
+  const int64_t width = RoundUp(outputs, lanes_);
+  panels_.push_back({memory, width / lanes_, part.input_offset, part.output_offset + first_output});
+  std::fill_n(memory, width * (1 + inputs_), 0.0f);
+  std::copy_n(&part.bias.values[first_output], outputs, memory);
+  memory += width;
+  for (int64_t input = 0; input < inputs_; ++input) {
+    for (int64_t o = 0; o < outputs; ++o) {
+      memory[o] = part.weight.values[(first_output + o) * inputs_ + input];
+    }
+    memory += width;
+  }
+}
+
+}  // namespace mdn
