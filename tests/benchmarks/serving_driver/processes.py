@@ -126,7 +126,7 @@ class Load:
         """One measurement for each level of load."""
         for tries in range(self.MOST_TRIES):
             self._await_quiet()
-            levels, foreign = self._run_once(server, flags, unix)
+            levels, foreign = self.run_once(server, flags, unix)
             if foreign <= self.MOST_FOREIGN:
                 break
             self.disturbed += 1
@@ -143,7 +143,8 @@ class Load:
             if self.processors.busy_seconds() - before <= 0.2 * self.LOOK_SECONDS:
                 return
 
-    def _run_once(self, server, flags, unix):
+    def run_once(self, server, flags, unix=False):
+        """One measurement for each level of load, and what share of a processor something else had."""
         before = self._accounts(server)
         result = subprocess.run(load_command(server, flags, unix), stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
