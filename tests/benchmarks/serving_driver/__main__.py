@@ -26,8 +26,8 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true", help="about a minute, for development")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[],
                         help="scenarios, separated by commas: " + ", ".join(names))
-    parser.add_argument("--rounds", type=int, help="default 7; 3 with --quick")
-    parser.add_argument("--seconds", type=float, help="of each run; default 3; 0.5 with --quick")
+    parser.add_argument("--rounds", type=int, help="default 7; 2 with --quick")
+    parser.add_argument("--seconds", type=float, help="of each run; default 3; 0.4 with --quick")
     parser.add_argument("--widths", type=lambda text: [int(w) for w in text.split(",")],
                         default=[], help="of the hidden layers, of 50,128,512,1024")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the servers")
@@ -35,15 +35,15 @@ def parse_arguments():
     unknown = set(options.only) - set(names)
     if unknown:
         parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
-    options.rounds = options.rounds or (3 if options.quick else 7)
-    options.seconds = options.seconds or (0.5 if options.quick else 3)
+    options.rounds = options.rounds or (2 if options.quick else 7)
+    options.seconds = options.seconds or (0.4 if options.quick else 3)
     return options
 
 
-def chosen(options, name, in_quick=True):
+def chosen(options, scenario):
     if options.only:
-        return name in options.only
-    return in_quick or not options.quick
+        return scenario.name in options.only
+    return not options.quick or scenario.quick_widths is not None
 
 
 def machine():
@@ -59,10 +59,10 @@ def measure(options, folder):
     processors = Processors()
     run = scenarios.Run(options, processors, Load(processors), folder,
                         lambda text: print(f"serving: {text}", file=sys.stderr, flush=True))
-    run.all([s for s in scenarios.SCENARIOS if chosen(options, s.name, s.in_quick)])
-    if chosen(options, "allocations"):
+    run.all([s for s in scenarios.SCENARIOS if chosen(options, s)])
+    if not options.only or "allocations" in options.only:
         run.allocations((scenarios.ECHO, scenarios.OURS), 2000 if options.quick else 20000)
-    if chosen(options, "idle"):
+    if not options.only or "idle" in options.only:
         run.idle(5, 1 if options.quick else 50)
     return run
 

@@ -185,7 +185,7 @@ def one_caller_goals(results, g):
 
 def overload_goals(results, g):
     for width in results.widths("overload"):
-        peak = results.median("peak", width, OURS, RATE)
+        peak = results.median("peak_of_8_rows", width, OURS, RATE)
         goodput = results.median("overload", width, OURS, RATE)
         if peak and goodput is not None:
             g.add(f"goodput at twice the peak / peak, H={width}", goodput / peak, 0.9, 0.98,
@@ -199,6 +199,9 @@ def connection_goals(results, g):
     cost = {c: results.median(f"connections_{c}", 50, OURS, CPU) for c in counts}
     if cost[1] and cost[1000]:
         g.add("CPU per request, 1000 connections / 1", cost[1000] / cost[1], 1.3, 1.1, True)
+        g.rows.append(("the same for the echo", number(
+            results.median("connections_1000", 50, ECHO, CPU) /
+            results.median("connections_1", 50, ECHO, CPU)), "", "", ""))
     tcp, unix = (results.median(s, 50, OURS, CPU) for s in ("saturated", "unix"))
     if tcp and unix:
         g.rows.append(("CPU per request, Unix socket / TCP", number(unix / tcp), "", "", ""))
