@@ -74,6 +74,7 @@ PictureFormat ParseFormat(const std::string& file) {
 
 void CheckTogether(const PlotRequest& request) {
   if (!request.data.empty()) return;
+  if (!request.columns.empty()) throw CLI::ValidationError("--columns", "needs --data");
   if (!request.x_range) throw CLI::ValidationError("--x_range", "required without --data");
   for (const PanelName panel : request.panels) {
     if (panel != PanelName::kObserved) continue;
@@ -148,6 +149,12 @@ void AddRequestFlags(CLI::App& command, PlotRequest* request) {
                   "standard input")
       ->type_name("FILE");
   command
+      .add_option("--columns", request->columns,
+                  "Of the observations, by their headings: those of x and then of y (default: all)")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NAMES");
+  command
       .add_option_function<std::string>(
           "--panels", [request](const std::string& text) { request->panels = ParsePanels(text); },
           "Some of observed, sampled, density, separated by commas (default density)")
@@ -167,7 +174,8 @@ void AddRequestFlags(CLI::App& command, PlotRequest* request) {
   command.add_option("--feature", request->feature, "Which feature of x varies, counted from 0")
       ->check(index)
       ->type_name("I");
-  command.add_option("--at", request->at, "A value for each feature; that of --feature is not used")
+  command
+      .add_option("--at", request->at, "A value for each feature; that of --feature is not used")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("VALUES");
@@ -193,13 +201,14 @@ Command AddPlot(CLI::App& tool) {
   AddRequestFlags(*command, &flags->request);
   command->callback([flags] { CheckTogether(flags->request); });
   command->footer(
-      "The density's panel has p(y | x) as shades, the observations, draws, the mean and the limits\n"
+      "The density's panel has p(y | x) as shades, the observations, draws, the mean and the "
+      "limits\n"
       "of the central 90 %. Observed and sampled count the observations, and one draw at the x of\n"
       "each. Pictures are drawn by gnuplot.\n"
       "\n"
       "Examples:\n"
       "  mdn_client plot --x_range=-8:8\n"
-      "  mdn_client plot --data=rides.csv --output=rides.png\n"
+      "  mdn_client plot --data=rides.csv --columns=hour,minutes --output=rides.png\n"
       "  mdn_client plot --data=ex_1d.csv --panels=observed,sampled --output=ex_1d.svg\n"
       "  mdn_client plot --feature=1 --at=0.5,0,2 --x_range=0:1 --dimension=2 --output=slice.png");
   return {command, [flags](const Session& session) { return Plot(*flags, session); }, ExitCode};

@@ -9,7 +9,6 @@
 #include "absl/status/statusor.h"
 #include "client/tool/command.h"
 #include "client/tool/figure.h"
-#include "client/tool/marginal.h"
 
 namespace mdn::tool {
 
@@ -18,8 +17,9 @@ enum class PanelName { kObserved, kSampled, kDensity };
 /// What a plot is to show.
 struct PlotRequest {
   std::vector<PanelName> panels = {PanelName::kDensity};
-  /// CSV of x then y; empty: no observations.
+  /// CSV of x then y, in all columns or in those of these names; empty: no observations.
   std::string data;
+  std::vector<std::string> columns;
   /// The feature along the x axis, and the values of all; used where there are several.
   int64_t feature = 0;
   std::vector<double> at;
@@ -34,14 +34,6 @@ struct PlotRequest {
 /// Asks the server what the request's figure needs. INVALID_ARGUMENT names a flag or a file that
 /// does not fit the model; other errors are the server's.
 absl::StatusOr<Figure> MakeFigure(const PlotRequest& request, const Session& session);
-
-/// Shares of `points` in `cells` x `cells` of the figure's ranges, the fullest one 1.
-HeatMap Histogram(const std::vector<Point>& points, const Range& x, const Range& y, int cells);
-
-/// The density of each column's marginal, which stands at the middle of its part of the x axis,
-/// averaged over each of `rows` cells so that no narrow peak falls between them. The shade is the
-/// square root of the density, full where it is among the highest, so that tails stay visible.
-HeatMap DensityMap(const std::vector<Marginal>& columns, const Range& y, int rows);
 
 }  // namespace mdn::tool
 

@@ -13,6 +13,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -44,17 +45,22 @@ RowReader::RowReader(std::string name, std::string line_word, std::unique_ptr<st
       // For the terminating zero.
       buffer_(kMaxLineBytes + 1) {}
 
-absl::StatusOr<RowReader> RowReader::Open(const std::string& path) {
+absl::StatusOr<RowReader> RowReader::Open(const std::string& path,
+                                          std::vector<std::string> columns) {
   if (path == "-") {
     std::ios::sync_with_stdio(false);
-    return RowReader("standard input", "line", nullptr, &std::cin, true);
+    RowReader reader("standard input", "line", nullptr, &std::cin, true);
+    reader.wanted_ = std::move(columns);
+    return reader;
   }
   errno = 0;
   auto file = std::make_unique<std::ifstream>(path);
   // A folder opens, but does not read.
   if (!*file || (file->peek() == EOF && file->bad())) return CannotRead(path, errno);
   std::istream* stream = file.get();
-  return RowReader(path, "line", std::move(file), stream, true);
+  RowReader reader(path, "line", std::move(file), stream, true);
+  reader.wanted_ = std::move(columns);
+  return reader;
 }
 
 RowReader RowReader::FromFlag(absl::string_view name, const std::string& text) {
@@ -74,15 +80,11 @@ absl::StatusOr<Rows> RowReader::Read(int64_t max_rows) {
     if (!found.ok()) return found.status();
     if (!*found) break;
     const std::vector<absl::string_view> fields = absl::StrSplit(line_, ',');
-    if (std::exchange(may_have_headings_, false) && IsHeadings(fields)) {
-      for (const absl::string_view field : fields) {
-        headings_.emplace_back(absl::StripAsciiWhitespace(field));
-      }
-      continue;
-    }
-    if (absl::Status status = Append(fields, &rows); !status.ok()) return status;
+    const bool is_heading = std::exchange(may_have_headings_, false) && IsHeadings(fields);
+    absl::Status status = is_heading ? SetHeadings(fields) : Append(fields, &rows);
+    if (!status.ok()) return status;
   }
-  rows.columns = columns_;
+  rows.columns = static_cast<int64_t>(places_.empty() ? fields_ : places_.size());
   return rows;
 }
 
@@ -106,22 +108,45 @@ absl::StatusOr<bool> RowReader::NextLine() {
 
 bool RowReader::IsHeadings(const std::vector<absl::string_view>& fields) const {
   float value = 0;
-  return std::none_of(fields.begin(), fields.end(),
+  return !wanted_.empty() ||
+         std::none_of(fields.begin(), fields.end(),
                       [&](absl::string_view field) { return absl::SimpleAtof(field, &value); });
 }
 
-absl::Status RowReader::Append(const std::vector<absl::string_view>& fields, Rows* rows) {
-  const auto columns = static_cast<int64_t>(fields.size());
-  if (columns_ == 0) columns_ = columns;
-  if (columns != columns_) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(Place(), ": ", columns, " columns, expected ", columns_));
+absl::Status RowReader::SetHeadings(const std::vector<absl::string_view>& fields) {
+  for (absl::string_view field : fields) {
+    field = absl::StripAsciiWhitespace(field);
+    if (absl::ConsumePrefix(&field, "\"")) absl::ConsumeSuffix(&field, "\"");
+    headings_.emplace_back(field);
   }
-  for (int64_t i = 0; i < columns; ++i) {
-    float value = 0;
-    if (!absl::SimpleAtof(fields[i], &value)) {
+  if (wanted_.empty()) return absl::OkStatus();
+  fields_ = fields.size();
+  for (const std::string& name : wanted_) {
+    const auto found = std::find(headings_.begin(), headings_.end(), name);
+    if (found == headings_.end()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(Place(), ", column ", i + 1, ": ", Quote(fields[i]), " is not a number"));
+          absl::StrCat(Place(), ": there is no column ", Quote(name), "; the columns are ",
+                       absl::StrJoin(headings_, ", ").substr(0, 500)));
+    }
+    places_.push_back(static_cast<size_t>(found - headings_.begin()));
+  }
+  headings_ = wanted_;
+  return absl::OkStatus();
+}
+
+absl::Status RowReader::Append(const std::vector<absl::string_view>& fields, Rows* rows) {
+  if (fields_ == 0) fields_ = fields.size();
+  if (fields.size() != fields_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Place(), ": ", fields.size(), " columns, expected ", fields_));
+  }
+  const size_t columns = places_.empty() ? fields_ : places_.size();
+  for (size_t i = 0; i < columns; ++i) {
+    const size_t place = places_.empty() ? i : places_[i];
+    float value = 0;
+    if (!absl::SimpleAtof(fields[place], &value)) {
+      return absl::InvalidArgumentError(absl::StrCat(Place(), ", column ", place + 1, ": ",
+                                                     Quote(fields[place]), " is not a number"));
     }
     rows->values.push_back(value);
   }

@@ -28,8 +28,11 @@ struct Rows {
 /// Memory is bounded by what one Read returns. Confined to one thread.
 class RowReader {
  public:
-  /// CSV from the file `path`; "-" is standard input. INVALID_ARGUMENT if it cannot be read.
-  static absl::StatusOr<RowReader> Open(const std::string& path);
+  /// CSV from the file `path`; "-" is standard input. With `columns` the first line has the
+  /// headings, and rows are made of the columns of these names, in this order; the others may hold
+  /// anything but commas. INVALID_ARGUMENT if it cannot be read.
+  static absl::StatusOr<RowReader> Open(const std::string& path,
+                                        std::vector<std::string> columns = {});
 
   /// "1.5,2;0,1": rows that stand in the flag `name`, separated by semicolons; no headings.
   static RowReader FromFlag(absl::string_view name, const std::string& text);
@@ -38,7 +41,7 @@ class RowReader {
   /// with its line and column, counted from 1.
   absl::StatusOr<Rows> Read(int64_t max_rows);
 
-  /// The first line, if it had headings, once a row has been read.
+  /// Of the rows' columns, if the first line had headings, once a row has been read.
   const std::vector<std::string>& headings() const { return headings_; }
 
   /// What errors call the source.
@@ -51,6 +54,7 @@ class RowReader {
   /// Leaves a line that is not blank in `line_`; false at the end.
   absl::StatusOr<bool> NextLine();
   bool IsHeadings(const std::vector<absl::string_view>& fields) const;
+  absl::Status SetHeadings(const std::vector<absl::string_view>& fields);
   absl::Status Append(const std::vector<absl::string_view>& fields, Rows* rows);
   std::string Place() const;
 
@@ -59,10 +63,13 @@ class RowReader {
   std::unique_ptr<std::istream> owned_;
   std::istream* stream_;
   bool may_have_headings_;
+  std::vector<std::string> wanted_;
+  /// Where the wanted columns stand in a line; empty: all are taken.
+  std::vector<size_t> places_;
   std::vector<std::string> headings_;
   int64_t line_number_ = 0;
-  /// 0: no row has been read.
-  int64_t columns_ = 0;
+  /// Fields of a line; 0: none has been read.
+  size_t fields_ = 0;
   std::vector<char> buffer_;
   /// The current line, in `buffer_`.
   absl::string_view line_;

@@ -35,16 +35,17 @@ absl::Span<Real> MutableValues(torch::Tensor& tensor) {
 class RowLoss : public torch::autograd::Function<RowLoss> {
  public:
   // logits [N, K], raw [N, channels], y [N, D] to [N].
-  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& logits,
-                        const torch::Tensor& raw, const torch::Tensor& y, const MixtureLoss* loss) {
+  static torch::Tensor forward(torch::autograd::AutogradContext* context,
+                               const torch::Tensor& logits, const torch::Tensor& raw,
+                               const torch::Tensor& y, const MixtureLoss* loss) {
     torch::Tensor values = torch::empty({logits.size(0)}, logits.options());
     torch::Tensor logits_gradient = torch::empty(logits.sizes(), logits.options());
     torch::Tensor raw_gradient = torch::empty(raw.sizes(), raw.options());
     AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "loss", [&] {
-      loss->Evaluate<scalar_t>(
-          Values<scalar_t>(logits), Values<scalar_t>(raw), Values<scalar_t>(y),
-          MutableValues<scalar_t>(values), MutableValues<scalar_t>(logits_gradient),
-          MutableValues<scalar_t>(raw_gradient));
+      loss->Evaluate<scalar_t>(Values<scalar_t>(logits), Values<scalar_t>(raw), Values<scalar_t>(y),
+                               MutableValues<scalar_t>(values),
+                               MutableValues<scalar_t>(logits_gradient),
+                               MutableValues<scalar_t>(raw_gradient));
     });
     context->save_for_backward({logits_gradient, raw_gradient});
     return values;
@@ -74,14 +75,14 @@ std::vector<int64_t> WithLast(const torch::Tensor& x, std::initializer_list<int6
 
 MixtureDensityNetworkImpl::MixtureDensityNetworkImpl(const ModelConfig& config)
     : config_(config), loss_(HeadOptions(config)) {
-  pi_network_ = register_module(
-      "pi_network", Perceptron(config.dim_in, config.hidden_dim, config.n_components));
-  normal_network_ = register_module(
-      "normal_network",
-      Perceptron(config.dim_in, config.hidden_dim, loss_.head().normal_channels()));
+  pi_network_ = register_module("pi_network",
+                                Perceptron(config.dim_in, config.hidden_dim, config.n_components));
+  normal_network_ = register_module("normal_network", Perceptron(config.dim_in, config.hidden_dim,
+                                                                 loss_.head().normal_channels()));
 }
 
 void MixtureDensityNetworkImpl::CheckFeatures(const torch::Tensor& x) const {
+  TORCH_CHECK(x.is_cpu(), "x is on ", x.device(), "; expected the CPU");
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == config_.dim_in, "x has shape ", x.sizes(),
               "; expected [*, ", config_.dim_in, "]");
 }
@@ -105,8 +106,8 @@ MixtureTensors MixtureDensityNetworkImpl::forward(const torch::Tensor& x) {
       break;
     default: {
       const absl::Span<const int64_t> channels = loss_.head().scale_channels();
-      const torch::Tensor indices = torch::tensor(std::vector<int64_t>(channels.begin(), channels.end()),
-                                           x.options().dtype(torch::kLong));
+      const torch::Tensor indices = torch::tensor(
+          std::vector<int64_t>(channels.begin(), channels.end()), x.options().dtype(torch::kLong));
       mixture.sigma = torch::exp(scales + kScaleEpsilon)
                           .index_select(-1, indices)
                           .reshape(WithLast(x, {components, dims}));
@@ -139,7 +140,8 @@ torch::Tensor MixtureDensityNetworkImpl::Triangles(const torch::Tensor& raw_scal
       .reshape(WithLast(raw_scales, {components, dims, dims}));
 }
 
-torch::Tensor MixtureDensityNetworkImpl::loss(const torch::Tensor& x, const torch::Tensor& y, LossScale scale) {
+torch::Tensor MixtureDensityNetworkImpl::loss(const torch::Tensor& x, const torch::Tensor& y,
+                                              LossScale scale) {
   CheckFeatures(x);
   const std::vector<int64_t> expected = WithLast(x, {config_.dim_out});
   TORCH_CHECK(y.sizes() == expected, "y has shape ", y.sizes(), "; expected ",
@@ -156,7 +158,7 @@ torch::Tensor MixtureDensityNetworkImpl::loss(const torch::Tensor& x, const torc
 }
 
 torch::Tensor MixtureDensityNetworkImpl::sample(const torch::Tensor& x, int64_t num_samples,
-                                         const SamplingOptions& options) {
+                                                const SamplingOptions& options) {
   CheckFeatures(x);
   TORCH_CHECK(num_samples >= 1, "num_samples is ", num_samples, "; expected at least 1");
   const torch::NoGradGuard no_gradient;
@@ -192,8 +194,8 @@ void MixtureDensityNetworkImpl::SetTensors(const std::map<std::string, Tensor>& 
     const Tensor& tensor = found->second;
     TORCH_CHECK(item.value().sizes() == tensor.shape, "tensor ", item.key(), " has shape ",
                 c10::IntArrayRef(tensor.shape), "; expected ", item.value().sizes());
-    item.value().copy_(torch::from_blob(const_cast<float*>(tensor.values.data()), tensor.shape,
-                                        torch::kFloat));
+    item.value().copy_(
+        torch::from_blob(const_cast<float*>(tensor.values.data()), tensor.shape, torch::kFloat));
   }
 }
 

@@ -41,7 +41,7 @@ enum class LossScale {
 /// {weight,bias}, so state dicts pass between the two; parameters begin as torch.nn.Linear's.
 ///
 /// Works in the network's units: a configuration's shifts and scales are the caller's to apply.
-/// Float32 unless converted with to(). Errors are c10::Error and name the argument, its shape and
+/// On the CPU, in float32 unless converted with to(). Errors are c10::Error and name the argument, its shape and
 /// what was expected. As thread-safe as torch::nn::Module.
 class MixtureDensityNetworkImpl : public torch::nn::Module {
  public:
@@ -52,14 +52,14 @@ class MixtureDensityNetworkImpl : public torch::nn::Module {
   MixtureTensors forward(const torch::Tensor& x);
 
   /// x [*, dim_in] and y [*, D] to one loss per row, [*]. Finite, with finite gradients, for finite
-  /// raw outputs and y: see MixtureLoss. Differentiable in the parameters and x, once; y takes none.
+  /// raw outputs and y: see MixtureLoss. Differentiable in the parameters and x, once; y takes
+  /// none.
   torch::Tensor loss(const torch::Tensor& x, const torch::Tensor& y,
                      LossScale scale = LossScale::kNormalised);
 
   /// x [*, dim_in] to draws of y, [*, num_samples, D], not differentiable. Rows are counted over
   /// the leading dimensions; the draws are DrawSamples' and so those that a server gives.
-  torch::Tensor sample(const torch::Tensor& x, int64_t num_samples,
-                       const SamplingOptions& options);
+  torch::Tensor sample(const torch::Tensor& x, int64_t num_samples, const SamplingOptions& options);
 
   /// A copy of the parameters, by name, in float32.
   std::map<std::string, Tensor> Tensors() const;
@@ -69,7 +69,6 @@ class MixtureDensityNetworkImpl : public torch::nn::Module {
   const ModelConfig& config() const { return config_; }
 
  private:
-  torch::Tensor Raw(const torch::Tensor& x);
   torch::Tensor Triangles(const torch::Tensor& raw_scales) const;
   void CheckFeatures(const torch::Tensor& x) const;
 

@@ -13,9 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "model/checkpoint/checkpoint_writer.h"
 #include "model/engine/torch/intra_op_threads.h"
 #include "model/train/network.h"
+#include "model/train/training_identity.h"
 
 namespace mdn {
 namespace {
@@ -24,19 +24,18 @@ constexpr double kPi = 3.14159265358979323846;
 // Rows evaluated at once when no gradient is needed.
 constexpr int64_t kEvaluatedRows = 4096;
 
+// Tensors over the rows of a data set, which they do not own.
 struct TensorData {
   explicit TensorData(const Dataset& data)
-      : x(ToTensor(data.x, data.rows, data.dim_in())),
-        y(ToTensor(data.y, data.rows, data.dim_out())) {}
+      : x(View(data.x, data.rows, data.dim_in())), y(View(data.y, data.rows, data.dim_out())) {}
 
-  static torch::Tensor ToTensor(const std::vector<float>& values, int64_t rows, int64_t columns) {
-    return torch::from_blob(const_cast<float*>(values.data()), {rows, columns}, torch::kFloat)
-        .clone();
+  static torch::Tensor View(const std::vector<float>& values, int64_t rows, int64_t columns) {
+    return torch::from_blob(const_cast<float*>(values.data()), {rows, columns}, torch::kFloat);
   }
 
   int64_t rows() const { return x.size(0); }
 
-  torch::Tensor x, y;
+  const torch::Tensor x, y;
 };
 
 // Which rows each step takes: the rows in one random order after another, cut into batches. A
@@ -80,21 +79,23 @@ torch::Tensor WithNoise(const torch::Tensor& values, double deviation, at::Gener
   return values + deviation * torch::randn(values.sizes(), generator, values.options());
 }
 
-// FNV-1a, to tell data from other data.
-uint64_t Digest(const std::vector<float>& values, uint64_t digest) {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(values.data());
-  for (size_t i = 0; i < values.size() * sizeof(float); ++i) {
-    digest = (digest ^ bytes[i]) * 0x100000001B3;
-  }
-  return digest;
+// Of a network: a file of more would be larger than a server reads.
+constexpr double kMostWeights = 1e9;
+
+double CountWeights(const ModelConfig& config) {
+  const auto in = static_cast<double>(config.dim_in);
+  const auto hidden = static_cast<double>(config.hidden_dim);
+  const double out =
+      static_cast<double>(config.n_components) +
+      static_cast<double>(config.n_components * config.dim_out) +
+      static_cast<double>(SigmaChannels(config.noise_type, config.n_components, config.dim_out));
+  return 2 * ((in + 1) * hidden + (hidden + 1) * hidden) + (hidden + 1) * out;
 }
 
-std::string DataDigest(const Split& data) {
-  uint64_t digest = 0xCBF29CE484222325;
-  for (const auto* values : {&data.train.x, &data.train.y, &data.validation.x, &data.validation.y}) {
-    digest = Digest(*values, digest);
-  }
-  return absl::StrCat(absl::Hex(digest));
+// LibTorch's errors go on with a backtrace.
+std::string FirstLine(const std::exception& error) {
+  const std::string text = error.what();
+  return absl::StrCat("LibTorch: ", text.substr(0, text.find('\n')));
 }
 
 double Unset(const std::optional<double>& value) { return value.value_or(std::nan("")); }
@@ -107,69 +108,44 @@ std::optional<double> Set(double value) {
 
 class Trainer::Network {
  public:
-  Network(const ModelConfig& config, const TrainingOptions& options, const Split& data)
+  Network(const ModelConfig& config, const TrainingOptions& options, Split data)
       : options_(options),
-        identity_(Identity(config, options, data)),
-        train_(data.train),
-        validation_(data.validation),
+        data_(std::move(data)),
+        identity_(TrainingIdentity(config, options, data_)),
+        train_(data_.train),
+        validation_(data_.validation),
         network_(Seeded(config, options.seed)),
         adam_(network_->parameters(), torch::optim::AdamOptions(options.learning_rate)),
         order_(train_.rows(), BatchSize(), options.seed) {}
 
   absl::StatusOr<TrainingEnd> Run(const std::function<bool(const TrainingProgress&)>& go_on) {
     while (progress_.iteration < options_.iterations) {
-      if (const absl::Status status = Step(); !status.ok()) return status;
+      if (options_.patience > 0 && looks_since_best_ >= options_.patience) {
+        return TrainingEnd::kPatience;
+      }
+      if (absl::Status status = Step(); !status.ok()) return status;
       const bool last = progress_.iteration == options_.iterations;
       if (last || progress_.iteration % options_.validate_every == 0) Validate();
-      const bool patient = options_.patience == 0 || looks_since_best_ < options_.patience;
       if (!go_on(progress_)) return TrainingEnd::kStopped;
-      if (!last && !patient) return TrainingEnd::kPatience;
     }
     return TrainingEnd::kIterations;
   }
 
+  const Split& data() const { return data_; }
   const TrainingProgress& progress() const { return progress_; }
+
+  void SetTensors(const std::map<std::string, Tensor>& tensors) { network_->SetTensors(tensors); }
 
   std::map<std::string, Tensor> Tensors() const {
     return best_.empty() ? network_->Tensors() : best_;
   }
 
-  double TrainingLoss() const {
-    return MeanLoss(Copy(Tensors()), train_);
-  }
+  double TrainingLoss() const { return MeanLoss(Copy(Tensors()), train_); }
 
   std::string State() const;
   absl::Status Restore(const std::string& bytes);
 
  private:
-  // What must be the same for a state to go on from, a line each.
-  static std::vector<std::string> Identity(ModelConfig config, const TrainingOptions& options,
-                                           const Split& data) {
-    config.source.clear();
-    std::vector<std::string> lines;
-    for (const auto& [key, value] : ConfigMetadata(config)) {
-      lines.push_back(absl::StrCat(key, " ", value));
-    }
-    lines.push_back(absl::StrCat("data ", DataDigest(data)));
-    lines.push_back(absl::StrCat("batch_size ", options.batch_size));
-    lines.push_back(absl::StrCat("learning_rate ", options.learning_rate));
-    lines.push_back(absl::StrCat("max_gradient_norm ", options.max_gradient_norm));
-    lines.push_back(absl::StrCat("x_noise ", options.x_noise));
-    lines.push_back(absl::StrCat("y_noise ", options.y_noise));
-    lines.push_back(absl::StrCat("seed ", options.seed));
-    return lines;
-  }
-
-  absl::Status CheckIdentity(const std::string& text) const {
-    const std::vector<std::string> lines = absl::StrSplit(text, '\n');
-    const auto [theirs, ours] =
-        std::mismatch(lines.begin(), lines.end(), identity_.begin(), identity_.end());
-    if (theirs == lines.end() && ours == identity_.end()) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "it is of a training with ", theirs == lines.end() ? "less to it" : *theirs,
-        "; this one has ", ours == identity_.end() ? "less to it" : *ours));
-  }
-
   MixtureDensityNetwork Copy(const std::map<std::string, Tensor>& tensors) const {
     MixtureDensityNetwork network(network_->config());
     network->SetTensors(tensors);
@@ -252,6 +228,7 @@ class Trainer::Network {
   }
 
   const TrainingOptions options_;
+  const Split data_;
   const std::vector<std::string> identity_;
   const TensorData train_, validation_;
   MixtureDensityNetwork network_;
@@ -289,9 +266,8 @@ absl::Status Trainer::Network::Restore(const std::string& bytes) {
   state.load_from(stream);
   c10::IValue identity;
   state.read("identity", identity);
-  if (const absl::Status status = CheckIdentity(identity.toStringRef()); !status.ok()) {
-    return status;
-  }
+  const std::vector<std::string> saved = absl::StrSplit(identity.toStringRef(), '\n');
+  if (absl::Status status = CheckSameTraining(saved, identity_); !status.ok()) return status;
   torch::Tensor numbers;
   state.read("progress", numbers, /*is_buffer=*/true);
   TORCH_CHECK(numbers.scalar_type() == torch::kDouble && numbers.numel() == 6, "no progress");
@@ -313,12 +289,24 @@ absl::Status Trainer::Network::Restore(const std::string& bytes) {
   return absl::OkStatus();
 }
 
-Trainer::Trainer(const ModelConfig& config, const TrainingOptions& options, const Split& data,
-                 int threads) {
+absl::StatusOr<Trainer> Trainer::Create(const ModelConfig& config, const TrainingOptions& options,
+                                        Split data, int threads) {
+  if (const double weights = CountWeights(config); weights > kMostWeights) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(config.n_components, " components and hidden layers of ", config.hidden_dim,
+                     " make ", weights, " weights; expected at most ", kMostWeights));
+  }
   SetIntraOpThreads(threads);
-  network_ = std::make_unique<Network>(config, options, data);
+  try {
+    return Trainer(std::make_unique<Network>(config, options, std::move(data)));
+  } catch (const std::exception& error) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the network does not fit into memory: ", FirstLine(error)));
+  }
 }
 
+Trainer::Trainer(std::unique_ptr<Network> network) : network_(std::move(network)) {}
+Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
 absl::StatusOr<TrainingEnd> Trainer::Run(
@@ -326,10 +314,15 @@ absl::StatusOr<TrainingEnd> Trainer::Run(
   try {
     return network_->Run(go_on);
   } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what()));
+    return absl::InternalError(FirstLine(error));
   }
 }
 
+void Trainer::SetTensors(const std::map<std::string, Tensor>& tensors) {
+  network_->SetTensors(tensors);
+}
+
+const Split& Trainer::data() const { return network_->data(); }
 const TrainingProgress& Trainer::progress() const { return network_->progress(); }
 std::map<std::string, Tensor> Trainer::Tensors() const { return network_->Tensors(); }
 double Trainer::TrainingLoss() const { return network_->TrainingLoss(); }

@@ -56,15 +56,23 @@ enum class TrainingEnd { kIterations, kPatience, kStopped };
 /// machine, interrupted and resumed or not. Confined to one thread.
 class Trainer {
  public:
-  /// The rows are in the network's units, those of `data.train` not none; of `data.validation` there
-  /// may be none. `threads`: as SetIntraOpThreads.
-  Trainer(const ModelConfig& config, const TrainingOptions& options, const Split& data, int threads);
+  /// The rows are in the network's units, those of `data.train` not none; of `data.validation`
+  /// there may be none. `threads`: as SetIntraOpThreads. INVALID_ARGUMENT: a billion weights or
+  /// more. RESOURCE_EXHAUSTED: there is no memory for the network.
+  static absl::StatusOr<Trainer> Create(const ModelConfig& config, const TrainingOptions& options,
+                                        Split data, int threads);
+  Trainer(Trainer&&) noexcept;
   ~Trainer();
+
+  /// Begins with these weights, of a network of the same configuration, instead of random ones.
+  /// REQUIRES: no step was taken.
+  void SetTensors(const std::map<std::string, Tensor>& tensors);
 
   /// Steps until the iterations are done, patience is lost, or `go_on`, which is called after each
   /// step, says false. INTERNAL: the loss is no longer finite, and the trainer of no more use.
   absl::StatusOr<TrainingEnd> Run(const std::function<bool(const TrainingProgress&)>& go_on);
 
+  const Split& data() const;
   const TrainingProgress& progress() const;
   /// The weights with the best validation loss; without validation rows, or before the first look
   /// at them, the present ones.
@@ -74,12 +82,15 @@ class Trainer {
 
   /// All that a later Run needs to go on from here.
   std::string State() const;
-  /// INVALID_ARGUMENT: no state of a trainer, or of one with other data, another configuration or
-  /// other options, which is named; iterations, validate_every and patience may differ.
+  /// INVALID_ARGUMENT: no state of a trainer, or of one with other options, another configuration
+  /// or other data, the first of which is named; iterations, validate_every and patience may
+  /// differ.
   absl::Status Restore(const std::string& state);
 
  private:
   class Network;
+
+  explicit Trainer(std::unique_ptr<Network> network);
 
   std::unique_ptr<Network> network_;
 };

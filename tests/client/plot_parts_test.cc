@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "client/tool/gnuplot.h"
+#include "client/tool/heat_map.h"
 #include "client/tool/marginal.h"
-#include "client/tool/plot_data.h"
 #include "client/tool/terminal_figure.h"
 
 namespace mdn::tool {

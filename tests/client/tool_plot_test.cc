@@ -131,6 +131,23 @@ TEST_F(ToolPlotTest, ThinsObservationsThatWouldHideTheDensity) {
   EXPECT_THAT(result.out, HasSubstr("\n           o observed, 1 in 3   ~ central 90 %   m mean\n"));
 }
 
+TEST_F(ToolPlotTest, TakesTheColumnsThatAreNamed) {
+  const std::string table =
+      WriteTestFile("table.csv", "id,\"price\",time,note\nr1,1,0,x\nr2,2.5,2,\nr3,3,4,z\n");
+  const ToolResult named = Plot(service_, {"--data=" + table, "--columns=time,price"});
+  EXPECT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_EQ(named.out, Plot(service_, {"--data=" + data_}).out);
+  ExpectRefusal(Plot(service_, {"--data=" + table, "--columns=time,cost"}), 65,
+                absl::StrCat("INVALID_ARGUMENT: ", table,
+                             ", line 1: there is no column \"cost\"; the columns are id, price, "
+                             "time, note"));
+  ExpectRefusal(
+      Plot(service_, {"--data=" + table, "--columns=time,note"}), 65,
+      absl::StrCat("INVALID_ARGUMENT: ", table, ", line 2, column 4: \"x\" is not a number"));
+  ExpectRefusal(Plot(service_, {"--x_range=0:1", "--columns=time,price"}), 64,
+                "--columns: needs --data");
+}
+
 TEST_F(ToolPlotTest, RefusesFlagsThatDoNotFit) {
   ExpectRefusal(Plot(service_, {}), 64, "--x_range: required without --data");
   ExpectRefusal(Plot(service_, {"--x_range=0:1", "--panels=observed"}), 64,

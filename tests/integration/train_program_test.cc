@@ -15,6 +15,7 @@
 namespace mdn {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
@@ -45,6 +46,14 @@ Outcome Train(std::vector<std::string> flags) {
   return Finish(program);
 }
 
+// "loss      -1.3488, mean over the training rows; -2.2677 on the reference's scale"
+double ReferenceLoss(const Outcome& outcome) {
+  const std::vector<std::string> words = absl::StrSplit(outcome.lines.at(3), ' ');
+  double loss = 0;
+  EXPECT_TRUE(absl::SimpleAtod(words.at(words.size() - 5), &loss)) << outcome.lines[3];
+  return loss;
+}
+
 std::vector<std::string> NamesIn(const std::string& directory) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
@@ -69,9 +78,7 @@ TEST_F(TrainProgramTest, ReachesTheReferencesLossByItsRecipe) {
   EXPECT_EQ(outcome.lines[0], "data      512 rows, 512 to train and 0 to validate: x -> y");
   EXPECT_EQ(outcome.lines[1], "network   1 -> 1, 3 components, hidden layers of 50, diagonal");
   EXPECT_THAT(outcome.lines[2], HasSubstr("trained   2000 iterations in "));
-  const std::vector<std::string> words = absl::StrSplit(outcome.lines[3], ' ');
-  double loss = 0;
-  ASSERT_TRUE(absl::SimpleAtod(words[words.size() - 5], &loss)) << outcome.lines[3];
+  const double loss = ReferenceLoss(outcome);
   EXPECT_GE(loss, -2.3);
   EXPECT_LE(loss, -1.5);
   EXPECT_THAT(NamesIn(directory_.Path("out")),
@@ -83,9 +90,8 @@ TEST_F(TrainProgramTest, TrainsOnAFile) {
   std::string csv = "time,price,volume\n";
   for (int i = 0; i < 200; ++i) absl::StrAppend(&csv, i, ",", i % 7 + 0.5 * i, ",", i % 3, "\n");
   const std::string path = directory_.Write("data.csv", csv);
-  const Outcome outcome =
-      Train({"--data=" + path, "--x=time,volume", "--y=price", "--iterations=50",
-             "--noise_type=isotropic", OutputFlag("out")});
+  const Outcome outcome = Train({"--data=" + path, "--x=time,volume", "--y=price",
+                                 "--iterations=50", "--noise_type=isotropic", OutputFlag("out")});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
   EXPECT_EQ(outcome.lines[0],
             "data      200 rows, 180 to train and 20 to validate: time, volume -> price");
@@ -129,14 +135,29 @@ TEST_F(TrainProgramTest, SavesWhatStandsOnAnInterruptAndResumes) {
 
   const Outcome rest = Train(resumed);
   ASSERT_EQ(rest.exit_code, 0) << rest.errors;
+  EXPECT_THAT(rest.lines.at(2), ContainsRegex("trained   600 iterations, [0-9]+ of them now, in "));
   ASSERT_EQ(Train(whole).exit_code, 0);
   EXPECT_EQ(ReadFile(directory_.Path("parts/model.safetensors")),
             ReadFile(directory_.Path("whole/model.safetensors")));
 }
 
+TEST_F(TrainProgramTest, GoesOnFromACheckpointsWeights) {
+  const auto train = [&](std::vector<std::string> flags) {
+    flags.emplace_back("--example=ex_1d");
+    const Outcome outcome = Train(flags);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    return ReferenceLoss(outcome);
+  };
+  const double trained = train({"--iterations=300", OutputFlag("old")});
+  const std::string from = "--start_from=" + directory_.Path("old/model.pt");
+  EXPECT_NEAR(train({"--iterations=1", "--learning_rate=1e-4", from, OutputFlag("new")}), trained,
+              0.05);
+  EXPECT_GT(train({"--iterations=1", OutputFlag("fresh")}), trained + 0.5);
+}
+
 TEST_F(TrainProgramTest, DoesNotReplaceAModelUnasked) {
-  const std::vector<std::string> flags = {"--example=econ_density", "--rows=100",
-                                          "--iterations=5", OutputFlag("out")};
+  const std::vector<std::string> flags = {"--example=econ_density", "--rows=100", "--iterations=5",
+                                          OutputFlag("out")};
   ASSERT_EQ(Train(flags).exit_code, 0);
   const Outcome refused = Train(flags);
   EXPECT_EQ(refused.exit_code, 73);
@@ -157,8 +178,8 @@ TEST_F(TrainProgramTest, SaysBeforeTrainingThatItCannotWrite) {
 }
 
 TEST_F(TrainProgramTest, RefusesToResumeAnotherTraining) {
-  const std::vector<std::string> flags = {"--example=econ_density", "--rows=100",
-                                          "--iterations=5", OutputFlag("out")};
+  const std::vector<std::string> flags = {"--example=econ_density", "--rows=100", "--iterations=5",
+                                          OutputFlag("out")};
   ASSERT_EQ(Train(flags).exit_code, 0);
   auto other = flags;
   other.insert(other.end(), {"--resume", "--hidden=9"});
@@ -175,10 +196,13 @@ TEST_F(TrainProgramTest, RefusesBadDataAndBadFlags) {
   const std::string path = directory_.Write("data.csv", "a,b\n1,2\n3,x\n");
   const Outcome data = Train({"--data=" + path, "--x=a", "--y=b", OutputFlag("out")});
   EXPECT_EQ(data.exit_code, 65);
-  EXPECT_EQ(data.errors, absl::StrCat("mdn_train: ", path,
-                                      ": line 3: column 'b' is 'x'; expected a number\n"));
+  EXPECT_EQ(data.errors,
+            absl::StrCat("mdn_train: ", path, ": line 3: column 'b' is 'x'; expected a number\n"));
   EXPECT_EQ(Train({"--data=/nowhere", "--x=a", "--y=b", OutputFlag("out")}).exit_code, 66);
   EXPECT_EQ(Train({"--exampel=ex_1d"}).exit_code, 64);
+  const Outcome large = Train({"--example=ex_1d", "--hidden=1000000", OutputFlag("out")});
+  EXPECT_EQ(large.exit_code, 64);
+  EXPECT_THAT(large.errors, HasSubstr("expected at most 1e+09\n"));
   EXPECT_EQ(Train({"--help"}).exit_code, 0);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -87,15 +88,13 @@ class TableReader {
     if (!status_.ok()) return status_;
     if (!has_heading_) return absl::InvalidArgumentError("it is empty; expected a line of names");
     if (data_.rows < limits_.min_rows) {
-      return absl::InvalidArgumentError(absl::StrCat("it has ", data_.rows,
-                                                     " rows of data; expected at least ",
-                                                     limits_.min_rows));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "it has ", data_.rows, " rows of data; expected at least ", limits_.min_rows));
     }
     for (const Column& column : columns_) {
       if (column.lowest < column.highest) continue;
-      return absl::InvalidArgumentError(
-          absl::StrFormat("column '%s' is %g in every row; expected one that varies", column.name,
-                          column.lowest));
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "column '%s' is %g in every row; expected one that varies", column.name, column.lowest));
     }
     return std::move(data_);
   }
@@ -155,8 +154,8 @@ class TableReader {
 
   void EndOfData() {
     if (field_ != place_.size()) {
-      return Refuse(absl::StrCat(field_, " fields; expected ", place_.size(),
-                                 ", as in the line of names"));
+      return Refuse(
+          absl::StrCat(field_, " fields; expected ", place_.size(), ", as in the line of names"));
     }
     ++data_.rows;
     const auto bytes = static_cast<int64_t>(row_.size() * sizeof(float)) * data_.rows;
@@ -285,6 +284,9 @@ absl::StatusOr<Dataset> ReadCsv(std::istream& stream, const std::string& name,
 absl::StatusOr<Dataset> ReadCsv(const std::string& path, const CsvColumns& columns,
                                 const CsvLimits& limits) {
   if (path == "-") return ReadCsv(std::cin, "standard input", columns, limits);
+  // It would open, and then not be read.
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return CannotOpen(path, EISDIR);
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) return CannotOpen(path, errno);

@@ -119,9 +119,8 @@ constexpr Example kExamples[] = {
 absl::Span<const Example> Examples() { return kExamples; }
 
 const Example* FindExample(absl::string_view name) {
-  const auto* found =
-      std::find_if(std::begin(kExamples), std::end(kExamples),
-                   [name](const Example& example) { return example.name == name; });
+  const auto* found = std::find_if(std::begin(kExamples), std::end(kExamples),
+                                   [name](const Example& example) { return example.name == name; });
   return found == std::end(kExamples) ? nullptr : found;
 }
 

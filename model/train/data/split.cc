@@ -14,6 +14,11 @@ namespace {
 // Far from the trainer's, which are numbers of epochs.
 constexpr uint64_t kSplitStream = uint64_t{1} << 63;
 
+void Reserve(int64_t rows, Dataset& data) {
+  data.x.reserve(rows * data.dim_in());
+  data.y.reserve(rows * data.dim_out());
+}
+
 void AppendRow(const Dataset& from, int64_t row, Dataset& to) {
   const float* x = &from.x[row * from.dim_in()];
   const float* y = &from.y[row * from.dim_out()];
@@ -50,6 +55,8 @@ Split SplitRows(const Dataset& data, double validation_fraction, uint64_t seed) 
   Split split;
   split.train.x_names = split.validation.x_names = data.x_names;
   split.train.y_names = split.validation.y_names = data.y_names;
+  Reserve(data.rows - validation_rows, split.train);
+  Reserve(validation_rows, split.validation);
   for (int64_t row = 0; row < data.rows; ++row) {
     AppendRow(data, row, is_validation[row] ? split.validation : split.train);
   }

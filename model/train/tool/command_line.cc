@@ -9,7 +9,9 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <type_traits>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -23,7 +25,7 @@ constexpr int64_t kMostRows = int64_t{1} << 32;
 struct Flags {
   TrainingJob job;
   std::string example, noise_type, isotropic_layout;
-  bool standardise = true, resume = false, overwrite = false;
+  bool standardise = false, keep_units = false, resume = false, overwrite = false;
 };
 
 std::string ExampleNames() {
@@ -51,6 +53,22 @@ void SetExampleDefaults(const Example& example, TrainingJob& job) {
   if (example.name == "rotating_ellipses") job.noise_type = NoiseType::kFull;
 }
 
+bool Parse(const std::string& text, int64_t& value) { return absl::SimpleAtoi(text, &value); }
+bool Parse(const std::string& text, double& value) { return absl::SimpleAtod(text, &value); }
+
+// Numbers in [least, most], which a NaN is not.
+template <typename Number>
+CLI::Validator Between(Number least, Number most) {
+  const auto check = [least, most](const std::string& text) -> std::string {
+    Number value{};
+    if (Parse(text, value) && value >= least && value <= most) return "";
+    return absl::StrCat("got '", text, "'; expected ",
+                        std::is_integral_v<Number> ? "a whole number" : "a number", " from ", least,
+                        " to ", most);
+  };
+  return CLI::Validator(check, "");
+}
+
 template <typename T>
 CLI::Option* Add(CLI::App& app, const std::string& name, T& value, const std::string& text,
                  const std::string& type) {
@@ -58,9 +76,9 @@ CLI::Option* Add(CLI::App& app, const std::string& name, T& value, const std::st
 }
 
 void AddCounts(CLI::App& app, TrainingJob& job) {
-  const CLI::Range dimension(int64_t{1}, kMaxDimension);
-  const CLI::Range count(int64_t{0}, kMostRows);
-  const CLI::Range positive_count(int64_t{1}, kMostRows);
+  const CLI::Validator dimension = Between(int64_t{1}, kMaxDimension);
+  const CLI::Validator count = Between(int64_t{0}, kMostRows);
+  const CLI::Validator positive_count = Between(int64_t{1}, kMostRows);
   TrainingOptions& training = job.training;
   Add(app, "--components", job.components, "Gaussians of the mixture, K", "N")->check(dimension);
   Add(app, "--hidden", job.hidden, "Width of the hidden layers", "N")->check(dimension);
@@ -73,15 +91,16 @@ void AddCounts(CLI::App& app, TrainingJob& job) {
       "Looks in a row without a better likelihood that end the training; 0: none do", "N")
       ->check(count);
   Add(app, "--threads", job.threads, "For matrix products; 1 is best for small networks", "N")
-      ->check(CLI::Range(1, 1024));
+      ->check(Between(int64_t{1}, int64_t{1024}));
 }
 
 void AddNumbers(CLI::App& app, TrainingJob& job) {
-  const CLI::Range at_least_0(0.0, std::numeric_limits<double>::max());
+  constexpr double kMost = 1e30;
+  const CLI::Validator at_least_0 = Between(0.0, kMost);
   TrainingOptions& training = job.training;
   Add(app, "--learning_rate", training.learning_rate,
       "Of the first iteration; falls by half a cosine to 0", "RATE")
-      ->check(CLI::Range(std::numeric_limits<double>::min(), 1e3));
+      ->check(Between(1e-30, 1.0));
   Add(app, "--max_gradient_norm", training.max_gradient_norm,
       "Longer gradients are shortened to it; 0: never", "NORM")
       ->check(at_least_0);
@@ -91,7 +110,7 @@ void AddNumbers(CLI::App& app, TrainingJob& job) {
   Add(app, "--y_noise", training.y_noise, "The same of y", "S")->check(at_least_0);
   Add(app, "--validation_fraction", job.validation_fraction,
       "Share of the rows that choose the best weights and end the training early; 0: none", "F")
-      ->check(CLI::Range(0.0, 0.9));
+      ->check(Between(0.0, 0.9));
   Add(app, "--fixed_noise_level", job.fixed_noise_level,
       "Standard deviation of noise_type fixed, in y's units", "S")
       ->check(at_least_0);
@@ -113,7 +132,7 @@ void AddTexts(CLI::App& app, Flags& flags) {
                  absl::StrCat("Instead of --data: ", ExampleNames(), ", with its own defaults"))
       ->type_name("NAME");
   app.add_option("--rows", job.rows, "Of the example (default: its own)")
-      ->check(CLI::Range(int64_t{10}, int64_t{100'000'000}))
+      ->check(Between(int64_t{10}, int64_t{100'000'000}))
       ->type_name("N");
   app.add_option("--output", job.output,
                  "Directory for model.safetensors, model.pt, model.json, and what --resume needs")
@@ -126,11 +145,15 @@ void AddTexts(CLI::App& app, Flags& flags) {
       ->type_name("LAYOUT");
   app.add_option("--seed", job.training.seed,
                  "The same seed gives the same weights on the same machine")
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()))
+      ->check(Between(int64_t{0}, std::numeric_limits<int64_t>::max()))
       ->type_name("N")
       ->capture_default_str();
-  app.add_flag("--standardize,!--no_standardize", flags.standardise,
+  app.add_option("--start_from", job.start_from,
+                 "Checkpoint to go on from, of PyTorch say: its network, noise type and scaling")
+      ->type_name("FILE");
+  app.add_flag("--standardize", flags.standardise,
                "Train on x and y of mean 0 and deviation 1 (default, but for ex_1d)");
+  app.add_flag("--no_standardize", flags.keep_units, "Train on x and y as they are");
   app.add_flag("--resume", flags.resume, "Go on from what --output holds");
   app.add_flag("--overwrite", flags.overwrite, "Replace what --output holds");
 }
@@ -148,6 +171,7 @@ void Describe(CLI::App& app) {
       "Examples:\n"
       "  mdn_train --data=rides.csv --x=hour,distance --y=minutes --output=rides\n"
       "  mdn_train --data=arm.csv --x=x1,x2 --y=t1,t2 --noise_type=full --output=arm\n"
+      "  mdn_train --data=new.csv --x=hour --y=minutes --start_from=old/model.pt --output=new\n"
       "  mdn_train --example=ex_1d --output=ex_1d");
 }
 
@@ -219,13 +243,30 @@ absl::Status SetNoise(const CLI::App& app, const Flags& flags, TrainingJob& job)
   return absl::OkStatus();
 }
 
-absl::Status SetRest(const CLI::App& app, const Flags& flags, TrainingJob& job) {
+absl::Status SetRest(const Flags& flags, TrainingJob& job) {
   if (job.output.empty()) return Refuse("output", "required: the directory to write");
   if (flags.resume && flags.overwrite) return Refuse("resume", "not together with --overwrite");
   if (flags.resume) job.existing = ExistingModel::kResume;
   if (flags.overwrite) job.existing = ExistingModel::kOverwrite;
-  if (app.count("--standardize") > 0) {
-    job.standardising = flags.standardise ? Standardising::kOn : Standardising::kOff;
+  if (flags.standardise && flags.keep_units) {
+    return Refuse("standardize", "not together with --no_standardize");
+  }
+  if (flags.standardise) job.standardising = Standardising::kOn;
+  if (flags.keep_units) job.standardising = Standardising::kOff;
+  return absl::OkStatus();
+}
+
+// A checkpoint brings what these would say; what it leaves open, its noise type, they may.
+absl::Status SetStart(const CLI::App& app, const Flags& flags, TrainingJob& job) {
+  if (job.start_from.empty()) return absl::OkStatus();
+  for (const char* flag : {"components", "hidden", "standardize", "no_standardize"}) {
+    if (app.count(absl::StrCat("--", flag)) == 0) continue;
+    return Refuse(flag, "not together with --start_from, whose checkpoint says it");
+  }
+  if (!flags.noise_type.empty()) job.start_hints.noise_type = job.noise_type;
+  if (!flags.isotropic_layout.empty()) job.start_hints.isotropic_layout = job.isotropic_layout;
+  if (app.count("--fixed_noise_level") > 0) {
+    job.start_hints.fixed_noise_level = job.fixed_noise_level;
   }
   return absl::OkStatus();
 }
@@ -248,8 +289,8 @@ absl::StatusOr<std::variant<TrainingJob, Answer>> Parse(const std::vector<std::s
   if (!flags.example.empty() && flags.job.example == nullptr) {
     const Example* example = FindExample(flags.example);
     if (example == nullptr) {
-      return Refuse("example", absl::StrCat("got '", flags.example, "'; expected one of ",
-                                            ExampleNames()));
+      return Refuse("example",
+                    absl::StrCat("got '", flags.example, "'; expected one of ", ExampleNames()));
     }
     Flags defaults;
     SetExampleDefaults(*example, defaults.job);
@@ -258,7 +299,8 @@ absl::StatusOr<std::variant<TrainingJob, Answer>> Parse(const std::vector<std::s
   TrainingJob& job = flags.job;
   absl::Status status = CheckSource(app, job);
   if (status.ok()) status = SetNoise(app, flags, job);
-  if (status.ok()) status = SetRest(app, flags, job);
+  if (status.ok()) status = SetRest(flags, job);
+  if (status.ok()) status = SetStart(app, flags, job);
   if (!status.ok()) return status;
   return std::move(job);
 }

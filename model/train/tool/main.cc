@@ -58,6 +58,10 @@ int ReportData(const absl::Status& status) {
   return Report(status.message(), absl::IsNotFound(status) ? kExitNoInput : kExitBadData);
 }
 
+int ReportNetwork(const absl::Status& status) {
+  return Report(status.message(), absl::IsInvalidArgument(status) ? kExitUsage : kExitInternal);
+}
+
 double SumOfLogs(const std::vector<double>& scales) {
   double sum = 0;
   for (const double scale : scales) sum += std::log(scale);
@@ -68,11 +72,14 @@ double SumOfLogs(const std::vector<double>& scales) {
 /// one thread.
 class Training {
  public:
-  Training(const TrainingJob& job, const TrainingData& data)
+  /// `original` and `config` as in TrainingData.
+  Training(const TrainingJob& job, const Dataset& original, const ModelConfig& config,
+           Trainer trainer)
       : job_(job),
-        data_(data),
-        log_y_scale_(SumOfLogs(data.config.y_scale)),
-        trainer_(data.config, job.training, data.split, job.threads) {}
+        original_(original),
+        config_(config),
+        log_y_scale_(SumOfLogs(config.y_scale)),
+        trainer_(std::move(trainer)) {}
 
   int Run();
 
@@ -85,10 +92,11 @@ class Training {
   absl::Status Save() const;
   absl::StatusOr<TrainingEnd> Train();
   void PrintPlan() const;
-  void PrintResult(absl::Duration elapsed) const;
+  void PrintResult(int64_t first_iteration, absl::Duration elapsed) const;
 
   const TrainingJob& job_;
-  const TrainingData& data_;
+  const Dataset& original_;
+  const ModelConfig& config_;
   const double log_y_scale_;
   Trainer trainer_;
 };
@@ -97,8 +105,8 @@ absl::Status Training::CheckOutput() const {
   if (job_.existing != ExistingModel::kRefuse) return absl::OkStatus();
   for (const char* file : {"model.safetensors", "model.pt", "training_state.pt"}) {
     if (!std::filesystem::exists(PathOf(file))) continue;
-    return absl::AlreadyExistsError(
-        absl::StrCat(PathOf(file), " exists; expected --resume or --overwrite, or another --output"));
+    return absl::AlreadyExistsError(absl::StrCat(
+        PathOf(file), " exists; expected --resume or --overwrite, or another --output"));
   }
   return absl::OkStatus();
 }
@@ -115,33 +123,31 @@ absl::Status Training::Resume() {
 }
 
 absl::Status Training::Save() const {
-  absl::Status status = SaveCheckpoint(job_.output, data_.config, trainer_.Tensors());
+  absl::Status status = SaveCheckpoint(job_.output, config_, trainer_.Tensors());
   if (status.ok()) status = WriteFileAtomically(StatePath(), trainer_.State());
   if (status.ok() && job_.example != nullptr) {
-    status = WriteFileAtomically(PathOf("data.csv"), CsvText(data_.original));
+    status = WriteFileAtomically(PathOf("data.csv"), CsvText(original_));
   }
   return status;
 }
 
 void Training::PrintPlan() const {
-  const Dataset& data = data_.original;
-  const ModelConfig& config = data_.config;
-  absl::PrintF("data      %d rows, %d to train and %d to validate: %s -> %s\n", data.rows,
-               data_.split.train.rows, data_.split.validation.rows,
-               absl::StrJoin(data.x_names, ", "), absl::StrJoin(data.y_names, ", "));
-  absl::PrintF("network   %d -> %d, %d components, hidden layers of %d, %s\n", config.dim_in,
-               config.dim_out, config.n_components, config.hidden_dim,
-               NoiseTypeName(config.noise_type));
+  const Split& split = trainer_.data();
+  absl::PrintF("data      %d rows, %d to train and %d to validate: %s -> %s\n", original_.rows,
+               split.train.rows, split.validation.rows, absl::StrJoin(original_.x_names, ", "),
+               absl::StrJoin(original_.y_names, ", "));
+  absl::PrintF("network   %d -> %d, %d components, hidden layers of %d, %s\n", config_.dim_in,
+               config_.dim_out, config_.n_components, config_.hidden_dim,
+               NoiseTypeName(config_.noise_type));
   std::fflush(stdout);
 }
 
 absl::StatusOr<TrainingEnd> Training::Train() {
-  const int64_t rows = data_.split.train.rows;
+  const int64_t rows = trainer_.data().train.rows;
   const int64_t batch = job_.training.batch_size;
-  ProgressDisplay display(stderr,
-                          {job_.training.iterations, batch == 0 ? rows : std::min(batch, rows),
-                           log_y_scale_},
-                          trainer_.progress().iteration, absl::Now());
+  ProgressDisplay display(
+      stderr, {job_.training.iterations, batch == 0 ? rows : std::min(batch, rows), log_y_scale_},
+      trainer_.progress().iteration, absl::Now());
   absl::Time saved = absl::Now();
   absl::Status saving;
   const absl::StatusOr<TrainingEnd> end = trainer_.Run([&](const TrainingProgress& progress) {
@@ -157,20 +163,23 @@ absl::StatusOr<TrainingEnd> Training::Train() {
   return saving.ok() ? end : saving;
 }
 
-void Training::PrintResult(absl::Duration elapsed) const {
+void Training::PrintResult(int64_t first_iteration, absl::Duration elapsed) const {
   const TrainingProgress& progress = trainer_.progress();
   const double loss = trainer_.TrainingLoss();
-  const double reference = loss - 0.5 * static_cast<double>(data_.config.dim_out) * kLogTwoPi;
-  absl::PrintF("trained   %d iterations in %.2f s\n", progress.iteration,
+  const double reference = loss - 0.5 * static_cast<double>(config_.dim_out) * kLogTwoPi;
+  const std::string now =
+      first_iteration == 0
+          ? ""
+          : absl::StrCat(", ", progress.iteration - first_iteration, " of them now,");
+  absl::PrintF("trained   %d iterations%s in %.2f s\n", progress.iteration, now,
                absl::ToDoubleSeconds(elapsed));
-  absl::PrintF("loss      %.4f, mean over the training rows; %.4f on the reference's scale\n", loss,
-               reference);
-  absl::PrintF("          log-likelihood %.4f nats a row", -loss - log_y_scale_);
+  absl::PrintF("loss      %s, mean over the training rows; %s on the reference's scale\n",
+               Nats(loss), Nats(reference));
+  absl::PrintF("          log-likelihood %s nats a row\n", Nats(-loss - log_y_scale_));
   if (progress.best_validation_loss.has_value()) {
-    absl::PrintF("; %.4f on validation rows, best after %d iterations",
-                 -*progress.best_validation_loss - log_y_scale_, progress.best_iteration);
+    absl::PrintF("          validation rows: %s, best after %d iterations\n",
+                 Nats(-*progress.best_validation_loss - log_y_scale_), progress.best_iteration);
   }
-  absl::PrintF("\n");
   if (job_.example != nullptr) {
     absl::PrintF("          no model exceeds %.4f on new rows of this example, on average\n",
                  job_.example->oracle_log_density);
@@ -192,6 +201,7 @@ int Training::Run() {
   }
   DeferInterrupts();
   PrintPlan();
+  const int64_t first_iteration = trainer_.progress().iteration;
   const absl::Time start = absl::Now();
   const absl::StatusOr<TrainingEnd> end = Train();
   const absl::Duration elapsed = absl::Now() - start;
@@ -199,7 +209,7 @@ int Training::Run() {
   if (const absl::Status status = Save(); !status.ok()) {
     return Report(status.message(), kExitCannotWrite);
   }
-  PrintResult(elapsed);
+  PrintResult(first_iteration, elapsed);
   if (*end != TrainingEnd::kStopped) return 0;
   return Report("interrupted; --resume goes on from here", kExitInterrupted);
 }
@@ -212,9 +222,13 @@ int Run(std::vector<std::string> arguments) {
     return 0;
   }
   const TrainingJob& job = std::get<TrainingJob>(*parsed);
-  const absl::StatusOr<TrainingData> data = PrepareData(job);
+  absl::StatusOr<TrainingData> data = PrepareData(job);
   if (!data.ok()) return ReportData(data.status());
-  return Training(job, *data).Run();
+  absl::StatusOr<Trainer> trainer = Trainer::Create(
+      data->config, job.training, std::move(data->split), static_cast<int>(job.threads));
+  if (!trainer.ok()) return ReportNetwork(trainer.status());
+  if (!data->weights.empty()) trainer->SetTensors(data->weights);
+  return Training(job, data->original, data->config, *std::move(trainer)).Run();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -14,7 +15,8 @@ namespace {
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
 constexpr int64_t kLineIterations = 100;
 constexpr int64_t kMostLines = 50;
-constexpr int kBarWidth = 24;
+constexpr int kShortestBar = 10;
+constexpr int kLongestBar = 24;
 
 int TerminalColumns(std::FILE* stream) {
   constexpr int kUsual = 80;
@@ -29,11 +31,20 @@ std::string Clock(absl::Duration duration) {
   return absl::StrFormat("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
-std::string Remaining(int64_t done, int64_t left, absl::Duration elapsed) {
-  return done == 0 ? "" : absl::StrCat("  ", Clock(elapsed * left / done), " left");
+std::string Speed(double rows_per_second, Detail detail) {
+  constexpr double kThousand = 1000;
+  return detail == Detail::kFull || rows_per_second < 10 * kThousand
+             ? absl::StrFormat("%.0f rows/s", rows_per_second)
+             : absl::StrFormat("%.0fk rows/s", rows_per_second / kThousand);
 }
 
 }  // namespace
+
+std::string Nats(double value) {
+  constexpr double kReadable = 1e6;
+  return std::abs(value) < kReadable ? absl::StrFormat("%.4f", value)
+                                     : absl::StrFormat("%.3g", value);
+}
 
 std::string ProgressBar(int64_t done, int64_t all, int width) {
   const int inside = width - 2;
@@ -45,21 +56,36 @@ std::string ProgressBar(int64_t done, int64_t all, int width) {
 }
 
 std::string ProgressText(const TrainingProgress& progress, const DisplayOptions& options,
-                         int64_t first_iteration, absl::Duration elapsed) {
+                         int64_t first_iteration, absl::Duration elapsed, Detail detail) {
+  const bool is_full = detail == Detail::kFull;
+  std::string text =
+      absl::StrCat(is_full ? "iteration " : "", progress.iteration, "/", options.iterations,
+                   "  loss ", Nats(progress.loss), is_full ? "  log-likelihood " : "  log-lik. ",
+                   Nats(-progress.loss - options.log_y_scale));
+  if (progress.validation_loss.has_value() && detail != Detail::kShortest) {
+    absl::StrAppend(&text, is_full ? ", validation " : ", val. ",
+                    Nats(-*progress.validation_loss - options.log_y_scale));
+  }
   const int64_t done = progress.iteration - first_iteration;
-  std::string text = absl::StrFormat("iteration %d/%d  loss %.4f  log-likelihood %.4f",
-                                     progress.iteration, options.iterations, progress.loss,
-                                     -progress.loss - options.log_y_scale);
-  if (progress.validation_loss.has_value()) {
-    absl::StrAppendFormat(&text, ", validation %.4f",
-                          -*progress.validation_loss - options.log_y_scale);
-  }
   const double seconds = absl::ToDoubleSeconds(elapsed);
-  if (seconds > 0) {
-    absl::StrAppendFormat(&text, "  %.0f rows/s",
-                          static_cast<double>(done * options.batch_rows) / seconds);
+  if (done == 0 || seconds <= 0) return text;
+  const double rows = static_cast<double>(done * options.batch_rows);
+  return absl::StrCat(text, "  ", Speed(rows / seconds, detail), "  ",
+                      Clock(elapsed * (options.iterations - progress.iteration) / done), " left");
+}
+
+std::string ProgressLine(const TrainingProgress& progress, const DisplayOptions& options,
+                         int64_t first_iteration, absl::Duration elapsed, int columns) {
+  std::string text;
+  int bar = 0;
+  for (const Detail detail : {Detail::kFull, Detail::kShort, Detail::kShortest}) {
+    text = ProgressText(progress, options, first_iteration, elapsed, detail);
+    bar = columns - static_cast<int>(text.size()) - 1;
+    if (bar >= kShortestBar) break;
   }
-  return text + Remaining(done, options.iterations - progress.iteration, elapsed);
+  if (bar < kShortestBar) return text.substr(0, std::max(columns, 0));
+  return absl::StrCat(
+      ProgressBar(progress.iteration, options.iterations, std::min(bar, kLongestBar)), " ", text);
 }
 
 ProgressDisplay::ProgressDisplay(std::FILE* stream, const DisplayOptions& options,
@@ -70,18 +96,19 @@ ProgressDisplay::ProgressDisplay(std::FILE* stream, const DisplayOptions& option
       first_iteration_(first_iteration),
       start_(now) {}
 
-std::string ProgressDisplay::Line(const TrainingProgress& progress, absl::Time now) const {
-  return ProgressText(progress, options_, first_iteration_, now - start_);
-}
-
 void ProgressDisplay::Draw(const TrainingProgress& progress, absl::Time now) {
-  std::string line = absl::StrCat(
-      ProgressBar(progress.iteration, options_.iterations, kBarWidth), " ", Line(progress, now));
   // A line that wraps could not be drawn over.
-  line.resize(std::min<size_t>(line.size(), std::max(TerminalColumns(stream_) - 1, 1)));
+  const std::string line = ProgressLine(progress, options_, first_iteration_, now - start_,
+                                        TerminalColumns(stream_) - 1);
   std::fprintf(stream_, "\r%s\033[K", line.c_str());
   std::fflush(stream_);
   drawn_ = now;
+}
+
+void ProgressDisplay::Write(const TrainingProgress& progress, absl::Time now) {
+  const std::string line =
+      ProgressText(progress, options_, first_iteration_, now - start_, Detail::kFull);
+  std::fprintf(stream_, "%s\n", line.c_str());
 }
 
 void ProgressDisplay::Show(const TrainingProgress& progress, absl::Time now) {
@@ -91,7 +118,7 @@ void ProgressDisplay::Show(const TrainingProgress& progress, absl::Time now) {
   }
   const int64_t every = std::max(kLineIterations, options_.iterations / kMostLines);
   if (progress.iteration % every != 0 || progress.iteration == options_.iterations) return;
-  std::fprintf(stream_, "%s\n", Line(progress, now).c_str());
+  Write(progress, now);
 }
 
 void ProgressDisplay::End(const TrainingProgress& progress, absl::Time now) {
@@ -99,7 +126,7 @@ void ProgressDisplay::End(const TrainingProgress& progress, absl::Time now) {
     Draw(progress, now);
     std::fprintf(stream_, "\n");
   } else {
-    std::fprintf(stream_, "%s\n", Line(progress, now).c_str());
+    Write(progress, now);
   }
 }
 

@@ -33,8 +33,8 @@ class ProgressDisplay {
   void End(const TrainingProgress& progress, absl::Time now);
 
  private:
-  std::string Line(const TrainingProgress& progress, absl::Time now) const;
   void Draw(const TrainingProgress& progress, absl::Time now);
+  void Write(const TrainingProgress& progress, absl::Time now);
 
   std::FILE* const stream_;
   const DisplayOptions options_;
@@ -44,12 +44,23 @@ class ProgressDisplay {
   absl::Time drawn_ = absl::InfinitePast();
 };
 
-/// "iteration 100/2000  loss -0.1234  log-likelihood 0.12, validation 0.11  51200 rows/s  0:04 left"
+/// How much of the progress a text has room for.
+enum class Detail { kFull, kShort, kShortest };
+
+/// "iteration 100/2000  loss -0.1234  log-likelihood 0.12, validation 0.11  51200 rows/s  0:04
+/// left"; kShort in fewer letters, kShortest also without the validation rows' likelihood.
 std::string ProgressText(const TrainingProgress& progress, const DisplayOptions& options,
-                         int64_t first_iteration, absl::Duration elapsed);
+                         int64_t first_iteration, absl::Duration elapsed, Detail detail);
+
+/// A bar and the longest of these texts that fits into `columns` beside it.
+std::string ProgressLine(const TrainingProgress& progress, const DisplayOptions& options,
+                         int64_t first_iteration, absl::Duration elapsed, int columns);
 
 /// "[=====>    ]", `done` of `all`, in `width` characters.
 std::string ProgressBar(int64_t done, int64_t all, int width);
+
+/// A loss or likelihood: "-1.2345", or "1e+30" where so many digits would say nothing.
+std::string Nats(double value);
 
 }  // namespace mdn::train
 

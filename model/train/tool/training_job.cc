@@ -40,40 +40,80 @@ ModelConfig ConfigOf(const TrainingJob& job, const Dataset& data) {
   config.noise_type = job.noise_type;
   config.fixed_noise_level = job.fixed_noise_level;
   config.isotropic_layout = job.isotropic_layout;
-  config.source = absl::StrCat("mdn_train ", MDN_VERSION, ", ",
-                               job.example != nullptr ? absl::StrCat("example ", job.example->name)
-                                                      : job.data_file,
-                               ", ", data.rows, " rows, seed ", job.training.seed);
   return config;
 }
 
-void Apply(const Standardisation& standardisation, Dataset& data) {
-  if (data.rows > 0) Standardise(standardisation, data);
+std::string SourceOf(const TrainingJob& job, const Dataset& data) {
+  return absl::StrCat(
+      "mdn_train ", MDN_VERSION, ", ",
+      job.example != nullptr ? absl::StrCat("example ", job.example->name) : job.data_file, ", ",
+      data.rows, " rows, seed ", job.training.seed,
+      job.start_from.empty() ? "" : absl::StrCat(", from ", job.start_from));
+}
+
+absl::StatusOr<Dataset> Rows(const TrainingJob& job) {
+  if (job.example != nullptr) return job.example->draw(job.rows, job.training.seed);
+  return ReadCsv(job.data_file, job.columns);
+}
+
+// Shapes alone do not always tell a noise type: the columns help to.
+absl::StatusOr<Checkpoint> LoadStart(const TrainingJob& job, const Dataset& data) {
+  LoadOptions options;
+  options.flags = job.start_hints;
+  options.flags.origin = "the flags and the data's columns";
+  options.flags.dim_in = data.dim_in();
+  options.flags.dim_out = data.dim_out();
+  // Which reads the file alone; only an engine runs its code.
+  options.allow_torchscript = true;
+  absl::StatusOr<Checkpoint> start = LoadCheckpoint(job.start_from, options);
+  if (!start.ok() || start->format != CheckpointFormat::kTorchScript) return start;
+  return absl::InvalidArgumentError(
+      absl::StrCat(job.start_from,
+                   ": is a TorchScript archive, which cannot be trained; expected a state dict or "
+                   "safetensors"));
+}
+
+void StandardiseByTraining(const TrainingJob& job, TrainingData& data) {
+  Standardisation measured = MeasureStandardisation(data.split.train);
+  KeepMeaning(job.noise_type, measured.y_scale);
+  data.config.x_shift = measured.x_shift;
+  data.config.x_scale = measured.x_scale;
+  data.config.y_shift = measured.y_shift;
+  data.config.y_scale = measured.y_scale;
+}
+
+// A configuration may scale x alone, or y.
+void ApplyScaling(const ModelConfig& config, Split& split) {
+  const auto filled = [](const std::vector<double>& numbers, int64_t size, double value) {
+    return numbers.empty() ? std::vector<double>(size, value) : numbers;
+  };
+  const Standardisation scaling = {
+      filled(config.x_shift, config.dim_in, 0), filled(config.x_scale, config.dim_in, 1),
+      filled(config.y_shift, config.dim_out, 0), filled(config.y_scale, config.dim_out, 1)};
+  Standardise(scaling, split.train);
+  Standardise(scaling, split.validation);
 }
 
 }  // namespace
 
 absl::StatusOr<TrainingData> PrepareData(const TrainingJob& job) {
+  absl::StatusOr<Dataset> rows = Rows(job);
+  if (!rows.ok()) return rows.status();
   TrainingData data;
-  if (job.example != nullptr) {
-    data.original = job.example->draw(job.rows, job.training.seed);
-  } else {
-    absl::StatusOr<Dataset> read = ReadCsv(job.data_file, job.columns);
-    if (!read.ok()) return read.status();
-    data.original = *std::move(read);
-  }
-  data.config = ConfigOf(job, data.original);
+  data.original = *std::move(rows);
   data.split = SplitRows(data.original, job.validation_fraction, job.training.seed);
-  if (job.standardising == Standardising::kOff) return data;
-
-  Standardisation standardisation = MeasureStandardisation(data.split.train);
-  KeepMeaning(job.noise_type, standardisation.y_scale);
-  Apply(standardisation, data.split.train);
-  Apply(standardisation, data.split.validation);
-  data.config.x_shift = standardisation.x_shift;
-  data.config.x_scale = standardisation.x_scale;
-  data.config.y_shift = standardisation.y_shift;
-  data.config.y_scale = standardisation.y_scale;
+  if (job.example == nullptr) data.original.x = data.original.y = {};
+  if (job.start_from.empty()) {
+    data.config = ConfigOf(job, data.original);
+    if (job.standardising == Standardising::kOn) StandardiseByTraining(job, data);
+  } else {
+    absl::StatusOr<Checkpoint> start = LoadStart(job, data.original);
+    if (!start.ok()) return start.status();
+    data.config = std::move(start->config);
+    data.weights = std::move(start->tensors);
+  }
+  data.config.source = SourceOf(job, data.original);
+  ApplyScaling(data.config, data.split);
   return data;
 }
 

@@ -2,10 +2,12 @@
 #define MDN_MODEL_TRAIN_TOOL_TRAINING_JOB_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "model/checkpoint/checkpoint.h"
 #include "model/checkpoint/model_config.h"
 #include "model/train/data/csv.h"
 #include "model/train/data/examples.h"
@@ -29,6 +31,11 @@ struct TrainingJob {
   std::string output;
   ExistingModel existing = ExistingModel::kRefuse;
 
+  /// A checkpoint whose weights and configuration to begin with; empty: random weights, and the
+  /// network below. `start_hints` is what the flags say of what it does not.
+  std::string start_from;
+  ConfigHints start_hints;
+
   int64_t components = 5;
   int64_t hidden = 64;
   NoiseType noise_type = NoiseType::kDiagonal;
@@ -38,20 +45,25 @@ struct TrainingJob {
   Standardising standardising = Standardising::kOn;
   double validation_fraction = 0.1;
   TrainingOptions training;
-  int threads = 1;
+  int64_t threads = 1;
 };
 
-/// The rows of a job, as they came and as the network takes them.
+/// The rows of a job as the network takes them, and the network.
 struct TrainingData {
+  /// As they came; of a file the names alone, as the numbers may be many.
   Dataset original;
   Split split;
   ModelConfig config;
+  /// To begin with; empty: random ones.
+  std::map<std::string, Tensor> weights;
 };
 
 /// Reads or draws the rows, splits them, and, unless that is off, standardises them by the mean and
 /// standard deviation of the training rows, which the configuration then carries. So that a noise
 /// model keeps its meaning in the data's units, all dimensions of y have one scale where it is
-/// isotropic, and keep their own, 1, where it is fixed. Errors are ReadCsv's.
+/// isotropic, and keep their own, 1, where it is fixed. With start_from the configuration, and with
+/// it the scaling, is the checkpoint's. Errors are ReadCsv's and LoadCheckpoint's; INVALID_ARGUMENT
+/// also where the checkpoint and the columns do not fit, or it is TorchScript.
 absl::StatusOr<TrainingData> PrepareData(const TrainingJob& job);
 
 }  // namespace mdn::train

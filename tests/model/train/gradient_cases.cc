@@ -10,11 +10,14 @@ namespace {
 
 using nlohmann::json;
 
-Tensor ToTensor(const json& value) { return {value["shape"].get<std::vector<int64_t>>(), value["values"].get<std::vector<float>>()}; }
+Tensor ToTensor(const json& value) {
+  return {value["shape"].get<std::vector<int64_t>>(), value["values"].get<std::vector<float>>()};
+}
 
 std::map<std::string, std::vector<double>> ToNumbers(const json& named) {
   std::map<std::string, std::vector<double>> numbers;
-  for (const auto& [name, value] : named.items()) numbers[name] = value["values"].get<std::vector<double>>();
+  for (const auto& [name, value] : named.items())
+    numbers[name] = value["values"].get<std::vector<double>>();
   return numbers;
 }
 

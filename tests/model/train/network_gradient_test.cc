@@ -35,8 +35,7 @@ class NetworkGradientTest : public ::testing::TestWithParam<GradientCase> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(EveryNoiseModel, NetworkGradientTest,
-                         ::testing::ValuesIn(GradientCases()),
+INSTANTIATE_TEST_SUITE_P(EveryNoiseModel, NetworkGradientTest, ::testing::ValuesIn(GradientCases()),
                          [](const auto& info) { return NameOf(info.param); });
 
 TEST_P(NetworkGradientTest, LossIsPyTorchsNegativeLogProbability) {
@@ -96,7 +95,7 @@ TEST_P(NetworkGradientTest, GradientsAreThoseOfFiniteDifferences) {
       values[i] = middle - kStep;
       const double below = Loss(network, torch::kDouble).mean().item<double>();
       values[i] = middle;
-        // Where a hidden unit's input is within a step of 0 the loss has a corner; none here is.
+      // Where a hidden unit's input is within a step of 0 the loss has a corner; none here is.
       EXPECT_NEAR(gradient[i], (above - below) / (2 * kStep), 1e-6 * (1 + std::abs(gradient[i])))
           << item.key() << " " << i;
     }

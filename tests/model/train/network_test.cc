@@ -42,8 +42,7 @@ std::string ErrorOf(const Function& function) {
   return "no error";
 }
 
-void ExpectNear(const torch::Tensor& actual, const std::vector<float>& expected,
-                const char* what) {
+void ExpectNear(const torch::Tensor& actual, const std::vector<float>& expected, const char* what) {
   ASSERT_EQ(actual.numel(), expected.size()) << what;
   const torch::Tensor wanted = torch::tensor(expected).reshape(actual.sizes());
   EXPECT_TRUE(torch::allclose(actual, wanted, 1e-5, 1e-6)) << what << actual << wanted;
@@ -61,12 +60,12 @@ TEST(NetworkTest, NamesItsParametersAsTheReferenceDoes) {
   for (const auto& item : NetworkOf(ConfigOf(NoiseType::kDiagonal))->named_parameters()) {
     names.push_back(item.key());
   }
-  EXPECT_EQ(names, (std::vector<std::string>{
-                       "pi_network.0.weight", "pi_network.0.bias", "pi_network.2.weight",
-                       "pi_network.2.bias", "pi_network.4.weight", "pi_network.4.bias",
-                       "normal_network.0.weight", "normal_network.0.bias",
-                       "normal_network.2.weight", "normal_network.2.bias",
-                       "normal_network.4.weight", "normal_network.4.bias"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{
+                "pi_network.0.weight", "pi_network.0.bias", "pi_network.2.weight",
+                "pi_network.2.bias", "pi_network.4.weight", "pi_network.4.bias",
+                "normal_network.0.weight", "normal_network.0.bias", "normal_network.2.weight",
+                "normal_network.2.bias", "normal_network.4.weight", "normal_network.4.bias"}));
 }
 
 class ForwardTest : public ::testing::TestWithParam<GradientCase> {};
@@ -137,25 +136,52 @@ TEST(NetworkTest, KeepsLeadingDimensions) {
   EXPECT_EQ(network->sample(x, 6, {}).sizes(), (std::vector<int64_t>{2, 5, 6, 2}));
 }
 
+TEST(NetworkTest, TakesAnyRankAndNoRowsAtAll) {
+  MixtureDensityNetwork network = NetworkOf(ConfigOf(NoiseType::kFull));
+  for (const std::vector<int64_t>& leading :
+       {std::vector<int64_t>{}, {0}, {4, 0}, {2, 1, 3, 2, 1}}) {
+    auto with = [&leading](std::initializer_list<int64_t> last) {
+      std::vector<int64_t> sizes = leading;
+      sizes.insert(sizes.end(), last);
+      return sizes;
+    };
+    const torch::Tensor x = torch::randn(with({3})), y = torch::randn(with({2}));
+    EXPECT_EQ(network->forward(x).scale_tril.sizes(), with({4, 2, 2}));
+    EXPECT_EQ(network->loss(x, y).sizes(), with({}));
+    EXPECT_EQ(network->sample(x, 5, {}).sizes(), with({5, 2}));
+    network->loss(x, y).sum().backward();
+    EXPECT_TRUE(HasFiniteGradients(*network));
+  }
+}
+
 TEST(NetworkTest, ReferenceScaleLeavesOutTheConstant) {
   MixtureDensityNetwork network = NetworkOf(ConfigOf(NoiseType::kDiagonal));
   const torch::Tensor x = torch::randn({4, 3}), y = torch::randn({4, 2});
-  const torch::Tensor difference =
-      network->loss(x, y) - network->loss(x, y, LossScale::kReference);
+  const torch::Tensor difference = network->loss(x, y) - network->loss(x, y, LossScale::kReference);
   EXPECT_TRUE(torch::allclose(difference, torch::full({4}, 1.8378771f)));
 }
 
 TEST(NetworkTest, RefusesShapesThatDoNotFit) {
   MixtureDensityNetwork network = NetworkOf(ConfigOf(NoiseType::kDiagonal));
   const torch::Tensor x = torch::zeros({4, 3});
-  EXPECT_THAT(ErrorOf([&] { network->forward(torch::zeros({4, 2})); }),
+  EXPECT_THAT(ErrorOf([&] {
+                network->forward(torch::zeros({4, 2}));
+              }),
               HasSubstr("x has shape [4, 2]; expected [*, 3]"));
   EXPECT_THAT(ErrorOf([&] { network->loss(x, torch::zeros({4})); }),
               HasSubstr("y has shape [4]; expected [4, 2] for x of shape [4, 3]"));
-  EXPECT_THAT(ErrorOf([&] { network->loss(x, torch::zeros({4, 1})); }),
+  EXPECT_THAT(ErrorOf([&] {
+                network->loss(x, torch::zeros({4, 1}));
+              }),
               HasSubstr("y has shape [4, 1]; expected [4, 2]"));
-  EXPECT_THAT(ErrorOf([&] { network->loss(x, torch::zeros({4, 2}, torch::kDouble)); }),
+  EXPECT_THAT(ErrorOf([&] {
+                network->loss(x, torch::zeros({4, 2}, torch::kDouble));
+              }),
               HasSubstr("y has type Double; expected Float"));
+  EXPECT_THAT(ErrorOf([&] {
+                network->loss(torch::zeros({4, 3}, torch::kMeta), x);
+              }),
+              HasSubstr("x is on meta; expected the CPU"));
   EXPECT_THAT(ErrorOf([&] { network->sample(x, 0, {}); }),
               HasSubstr("num_samples is 0; expected at least 1"));
 }

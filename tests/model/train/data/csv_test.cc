@@ -53,11 +53,9 @@ TEST(CsvReaderTest, ReadsWhatSpreadsheetsWrite) {
 }
 
 TEST(CsvReaderTest, NamesTheColumnThatIsMissing) {
-  EXPECT_EQ(Error("a,c\n1,2\n"),
-            "file.csv: line 1: there is no column 'b'; the columns are a, c");
+  EXPECT_EQ(Error("a,c\n1,2\n"), "file.csv: line 1: there is no column 'b'; the columns are a, c");
   EXPECT_EQ(Error("a,b,a\n1,2,3\n"), "file.csv: line 1: two columns are called 'a'");
-  EXPECT_EQ(Error("a,b\n1,2\n", {{"a"}, {"a"}}),
-            "file.csv: line 1: column 'a' is asked for twice");
+  EXPECT_EQ(Error("a,b\n1,2\n", {{"a"}, {"a"}}), "file.csv: line 1: column 'a' is asked for twice");
 }
 
 TEST(CsvReaderTest, NamesLineAndColumnOfWhatIsNoNumber) {
@@ -65,8 +63,7 @@ TEST(CsvReaderTest, NamesLineAndColumnOfWhatIsNoNumber) {
             "file.csv: line 3: column 'b' is 'four'; expected a number");
   EXPECT_EQ(Error("a,b\n\n\n1,\n"), "file.csv: line 4: column 'b' is empty; expected a number");
   EXPECT_EQ(Error("a,b\n1x,2\n"), "file.csv: line 2: column 'a' is '1x'; expected a number");
-  EXPECT_EQ(Error("a,b\n\"1,5\",2\n"),
-            "file.csv: line 2: column 'a' is '1,5'; expected a number");
+  EXPECT_EQ(Error("a,b\n\"1,5\",2\n"), "file.csv: line 2: column 'a' is '1,5'; expected a number");
   EXPECT_EQ(Error("a,b\n0x10,2\n"), "file.csv: line 2: column 'a' is '0x10'; expected a number");
 }
 
@@ -120,7 +117,7 @@ TEST(CsvReaderTest, BoundsWhatItKeeps) {
 
 TEST(CsvReaderTest, TellsFilesThatCannotBeRead) {
   EXPECT_EQ(ReadCsv("/nowhere/data.csv", kAToB).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(ReadCsv("/", kAToB).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReadCsv("/", kAToB).status(), absl::InvalidArgumentError("/: Is a directory"));
 }
 
 TEST(CsvReaderTest, ReadsAcrossItsOwnChunks) {

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-
 namespace mdn {
 namespace {
 
@@ -116,8 +115,7 @@ TEST(ExamplesTest, RotatingEllipsesHaveTheirOracle) {
   std::vector<double> values;
   const Dataset data = FindExample("rotating_ellipses")->draw(1'000'000, 1);
   for (int64_t row = 0; row < data.rows; ++row) {
-    values.push_back(
-        RotatingEllipsesLogDensity(data.x[row], data.y[2 * row], data.y[2 * row + 1]));
+    values.push_back(RotatingEllipsesLogDensity(data.x[row], data.y[2 * row], data.y[2 * row + 1]));
   }
   const Estimate estimate = MeanOf(values);
   EXPECT_NEAR(estimate.mean, Oracle("rotating_ellipses"), 4 * estimate.error);

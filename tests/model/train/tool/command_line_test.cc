@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 namespace mdn::train {
 namespace {
 
@@ -62,6 +64,17 @@ TEST(CommandLineTest, FlagsReplaceAnExamplesDefaults) {
   EXPECT_EQ(job.standardising, Standardising::kOn);
 }
 
+TEST(CommandLineTest, ReadsWhatACheckpointLeavesOpen) {
+  const TrainingJob job = Job({"--example=ex_1d", "--output=out", "--start_from=old.pt",
+                               "--noise_type=isotropic", "--isotropic_layout=per_component"});
+  EXPECT_EQ(job.start_from, "old.pt");
+  EXPECT_EQ(job.start_hints.noise_type, NoiseType::kIsotropic);
+  EXPECT_EQ(job.start_hints.isotropic_layout, IsotropicLayout::kPerComponent);
+  EXPECT_FALSE(job.start_hints.fixed_noise_level.has_value());
+  EXPECT_FALSE(Job({"--example=ex_1d", "--output=out", "--start_from=old.pt"})
+                   .start_hints.noise_type.has_value());
+}
+
 TEST(CommandLineTest, AnswersHelpAndVersion) {
   const auto help = ParseCommandLine({"--help"});
   ASSERT_TRUE(help.ok());
@@ -89,6 +102,10 @@ TEST(CommandLineTest, NamesWhatDoesNotGoTogether) {
             "--rows: only together with --example");
   EXPECT_EQ(Error({"--example=ex_1d", "--output=out", "--resume", "--overwrite"}),
             "--resume: not together with --overwrite");
+  EXPECT_EQ(Error({"--example=ex_1d", "--output=out", "--standardize", "--no_standardize"}),
+            "--standardize: not together with --no_standardize");
+  EXPECT_EQ(Error({"--example=ex_1d", "--output=out", "--start_from=old.pt", "--hidden=8"}),
+            "--hidden: not together with --start_from, whose checkpoint says it");
   EXPECT_EQ(Error({"--example=ex_1d", "--output=out", "--fixed_noise_level=0.1"}),
             "--fixed_noise_level: only together with --noise_type=fixed");
   EXPECT_EQ(Error({"--example=ex_1d", "--output=out", "--noise_type=fixed"}),
@@ -104,10 +121,15 @@ TEST(CommandLineTest, NamesTheValueAndWhatWasExpected) {
   EXPECT_EQ(Error({"--example=ex_1d", "--noise_type=round", "--output=out"}),
             "--noise_type: got 'round'; expected diagonal, isotropic, isotropic_across_clusters, "
             "fixed or full");
-  EXPECT_THAT(Error({"--example=ex_1d", "--components=0", "--output=out"}),
-              HasSubstr("--components: Value 0 not in range"));
-  EXPECT_THAT(Error({"--example=ex_1d", "--learning_rate=-1", "--output=out"}),
-              HasSubstr("--learning_rate: Value -1 not in range"));
+  EXPECT_EQ(Error({"--example=ex_1d", "--components=0", "--output=out"}),
+            "--components: got '0'; expected a whole number from 1 to 1048576");
+  EXPECT_EQ(Error({"--example=ex_1d", "--iterations=2.5", "--output=out"}),
+            "--iterations: got '2.5'; expected a whole number from 1 to 4294967296");
+  for (const char* value : {"-1", "0", "nan", "inf", "fast"}) {
+    EXPECT_EQ(
+        Error({"--example=ex_1d", absl::StrCat("--learning_rate=", value), "--output=out"}),
+        absl::StrCat("--learning_rate: got '", value, "'; expected a number from 1e-30 to 1"));
+  }
   EXPECT_THAT(Error({"--example=ex_1d", "--layers=3", "--output=out"}), HasSubstr("--layers=3"));
 }
 

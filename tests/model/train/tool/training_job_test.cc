@@ -6,6 +6,9 @@
 #include <numeric>
 #include <string>
 
+#include "model/checkpoint/checkpoint_writer.h"
+#include "tests/model/checkpoint/checkpoint_files.h"
+
 namespace mdn::train {
 namespace {
 
@@ -62,6 +65,64 @@ TEST(TrainingJobTest, LeavesUnitsAloneWhereThatIsAsked) {
   const TrainingData data = Prepare(job);
   EXPECT_TRUE(data.config.x_shift.empty() && data.config.y_scale.empty());
   EXPECT_EQ(data.split.train.y, data.original.y);
+}
+
+TrainingJob JobFrom(const std::string& checkpoint) {
+  TrainingJob job = EllipsesJob(NoiseType::kDiagonal);
+  job.start_from = checkpoint;
+  return job;
+}
+
+TEST(TrainingJobTest, BeginsWithACheckpointsWeightsAndScaling) {
+  ModelConfig config;
+  config.dim_in = 1;
+  config.dim_out = 2;
+  config.n_components = 3;
+  config.hidden_dim = 4;
+  config.noise_type = NoiseType::kIsotropic;
+  config.isotropic_layout = IsotropicLayout::kTiled;
+  config.y_shift = {10, 20};
+  config.y_scale = {2, 4};
+  const auto weights = NetworkOf(1, 4, 3, 3 * 2 + 3);
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(SaveCheckpoint(directory.Path(""), config, weights).ok());
+
+  const TrainingData data = Prepare(JobFrom(directory.Path("model.safetensors")));
+  EXPECT_EQ(data.config.n_components, 3);
+  EXPECT_EQ(data.config.isotropic_layout, IsotropicLayout::kTiled);
+  EXPECT_EQ(data.config.y_scale, config.y_scale);
+  EXPECT_THAT(data.config.source, HasSubstr("seed 0, from "));
+  EXPECT_EQ(data.weights.at("normal_network.4.bias").values,
+            weights.at("normal_network.4.bias").values);
+  const Split plain = SplitRows(data.original, 0.1, 0);
+  EXPECT_EQ(data.split.train.x, plain.train.x);
+  EXPECT_FLOAT_EQ(data.split.train.y[0], (plain.train.y[0] - 10) / 2);
+  EXPECT_FLOAT_EQ(data.split.train.y[1], (plain.train.y[1] - 20) / 4);
+}
+
+TEST(TrainingJobTest, RefusesACheckpointThatCannotBeTrainedOnTheseRows) {
+  const std::string data = MDN_TEST_DATA "/";
+  const absl::Status columns = PrepareData(JobFrom(data + "small_diagonal.pt")).status();
+  EXPECT_EQ(columns.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(columns.message()),
+              HasSubstr("small_diagonal.json, but 1 by the flags and the data's columns"));
+  const absl::Status script = PrepareData(JobFrom(data + "small_torchscript.ts")).status();
+  EXPECT_EQ(script.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(script.message()),
+              HasSubstr("is a TorchScript archive, which cannot be trained"));
+  EXPECT_EQ(PrepareData(JobFrom("/nowhere.pt")).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(TrainingJobTest, KeepsOfAFileTheSplitRowsAlone) {
+  const TemporaryDirectory directory;
+  TrainingJob job;
+  job.data_file = directory.Write("data.csv", CsvText(FindExample("econ_density")->draw(50, 1)));
+  job.columns = {{"x"}, {"y"}};
+  const TrainingData data = Prepare(job);
+  EXPECT_EQ(data.original.rows, 50);
+  EXPECT_THAT(data.original.x_names, ElementsAre("x"));
+  EXPECT_TRUE(data.original.x.empty() && data.original.y.empty());
+  EXPECT_EQ(data.split.train.rows + data.split.validation.rows, 50);
 }
 
 TEST(TrainingJobTest, PassesOnWhatIsWrongWithAFile) {
