@@ -245,9 +245,10 @@ def picture(results, path):
       set output "{path}"
       set datafile missing "?"
       set style data histograms
-      set style histogram clustered gap 1
+      set style histogram clustered gap 2
       set style fill solid 0.85 noborder
       set logscale y
+      set yrange [1:*]
       set grid ytics lc rgb "#dddddd"
       set border 3
       set tics nomirror
