@@ -35,7 +35,9 @@ ABSL_FLAG(
     std::string, isotropic_layout, "",
     "For the noise type isotropic: tiled (what models trained by the reference implementation "
     "mean, and the default) or per_component.");
-ABSL_FLAG(std::string, engine, "auto", "What evaluates the network: auto or torch.");
+ABSL_FLAG(std::string, engine, "auto",
+          "What evaluates the network: native, torch, or auto, which is torch for TorchScript and "
+          "native for the rest. torch needs LibTorch to be installed.");
 ABSL_FLAG(int64_t, max_batch_rows, mdn::Limits().max_batch_rows,
           "Rows evaluated together; larger requests are evaluated in slices.");
 ABSL_FLAG(
@@ -146,8 +148,8 @@ absl::Status CheckRest(const Config& config) {
   if (config.model_path.empty()) {
     return absl::InvalidArgumentError("--model is missing; expected the checkpoint to serve");
   }
-  if (config.engine != "auto" && config.engine != "torch") {
-    return OutOfRange("engine", absl::StrCat("'", config.engine, "'"), "auto or torch");
+  if (config.engine != "auto" && config.engine != "native" && config.engine != "torch") {
+    return OutOfRange("engine", absl::StrCat("'", config.engine, "'"), "auto, native or torch");
   }
   if (config.listen.empty()) return OutOfRange("listen", "nothing", "at least one address");
   for (const std::string& address : config.listen) {
@@ -200,8 +202,8 @@ std::string ConfigHelp() {
       "SIGINT after the calls in flight; a second signal ends it at once.\n\nFlags:\n",
       FlagsHelp("server/config.cc"),
       "\nExit codes: 64 wrong usage, 65 a bad checkpoint, 66 no such file, 69 an address is "
-      "taken,\n"
-      "70 an internal error.\n");
+      "taken\n"
+      "or LibTorch is not installed, 70 an internal error.\n");
 }
 
 }  // namespace mdn

@@ -16,7 +16,7 @@ namespace mdn {
 struct Config {
   std::string model_path;
   std::string model_name;
-  /// "auto" or "torch".
+  /// "auto", "native" or "torch".
   std::string engine;
   /// HOST:PORT or unix:PATH each; at least one.
   std::vector<std::string> listen;

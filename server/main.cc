@@ -8,6 +8,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "model/engine/torch_module.h"
 #include "server/command_line.h"
 #include "server/config.h"
 #include "server/end_signals.h"
@@ -36,6 +37,7 @@ int Fail(int code, absl::string_view message) {
 
 int LoadFailureCode(const absl::Status& status) {
   if (absl::IsNotFound(status) || absl::IsPermissionDenied(status)) return kNoInput;
+  if (absl::IsFailedPrecondition(status)) return kUnavailable;
   return absl::IsInvalidArgument(status) ? kBadData : kSoftware;
 }
 
@@ -70,6 +72,7 @@ void LogModel(const ServedModel& model) {
 
 int Serve(const Config& config) {
   static EndSignals& signals = *new EndSignals;
+  KeepOpenBlasSingleThreaded();
   RouteGrpcLogs();
   RaiseOpenFileLimit();
 

@@ -1,19 +1,12 @@
+#include "model/mixture/assemble.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cmath>
 
+#include "absl/container/fixed_array.h"
 #include "model/mixture/noise_model.h"
 #include "model/mixture/simd_targets.h"
-
-#ifndef MDN_MODEL_MIXTURE_ASSEMBLE_TILE
-#define MDN_MODEL_MIXTURE_ASSEMBLE_TILE
-namespace mdn {
-namespace {
-// Numbers whose functions are computed together.
-constexpr int64_t kTile = 256;
-}  // namespace
-}  // namespace mdn
-#endif
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "model/mixture/assemble.cc"
@@ -29,79 +22,179 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::ScalableTag<float>;
+using Vector = hn::Vec<Tag>;
 
-// Numbers on their way through whole vectors: up to kTile of them, and then zeros.
-class Tile {
- public:
-  float* values() { return values_; }
+// Whole vectors are read from where the network's last layer put whole vectors, and single numbers
+// from there: the other way round a load would wait for stores to reach the cache.
 
-  template <typename Function>
-  void Replace(int64_t count, const Function& function) {
-    const Tag tag;
-    hn::StoreU(hn::Zero(tag), tag, values_ + count);
-    for (int64_t i = 0; i < count; i += static_cast<int64_t>(hn::Lanes(tag))) {
-      hn::Store(function(tag, hn::Load(tag, values_ + i)), tag, values_ + i);
-    }
+// Replaces numbers [0, count) by function(vector), in whole vectors.
+template <typename Function>
+HWY_INLINE void Replace(float* numbers, int64_t count, const Function& function) {
+  const Tag tag;
+  for (int64_t i = 0; i < count; i += static_cast<int64_t>(hn::Lanes(tag))) {
+    hn::StoreU(function(hn::LoadU(tag, numbers + i)), tag, numbers + i);
   }
+}
 
- private:
-  HWY_ALIGN_MAX float values_[kTile + HWY_MAX_BYTES / sizeof(float)];
-};
+// Rows whose sums' logarithms are taken together.
+constexpr int64_t kGroup = 16;
 
-// The sum of exp over each row of numbers [rows, width], added in order.
-void SumExps(const float* numbers, int64_t rows, int64_t width, float* sums) {
-  Tile exps;
-  int64_t column = 0;
+// log_pi before normalisation, and the sum of its exponentials, added in the order of the
+// components, which no vector's width changes.
+float AssembleWeights(float* logits, int64_t components, float* log_pi) {
+  float highest = logits[0];
+  for (int64_t k = 1; k < components; ++k) highest = std::max(highest, logits[k]);
+  for (int64_t k = 0; k < components; ++k) log_pi[k] = logits[k] - highest;
+  Replace(logits, components,
+          [highest](Vector logit) { return Exp(Tag(), hn::Sub(logit, hn::Set(Tag(), highest))); });
   float sum = 0;
-  for (int64_t left = rows * width; left > 0;) {
-    const int64_t count = std::min(left, kTile);
-    std::copy_n(numbers, count, exps.values());
-    exps.Replace(count, [](Tag tag, auto x) { return Exp(tag, x); });
-    for (int64_t i = 0; i < count; ++i) {
-      sum += exps.values()[i];
-      if (++column < width) continue;
-      *sums++ = sum;
-      sum = 0;
-      column = 0;
-    }
-    numbers += count;
-    left -= count;
+  for (int64_t k = 0; k < components; ++k) sum += logits[k];
+  return sum;
+}
+
+void ReplaceByLog(float* sums, int64_t count) {
+  if (count == 1) {
+    *sums = hn::GetLane(Log(Tag(), hn::Set(Tag(), *sums)));
+  } else {
+    Replace(sums, count, [](Vector sum) { return Log(Tag(), sum); });
   }
 }
 
-// At most kTile rows.
-void LogSoftmax(const float* logits, int64_t stride, int64_t rows, int64_t components,
-                float* log_pi) {
-  for (int64_t row = 0; row < rows; ++row) {
-    const float* from = logits + row * stride;
-    float* to = log_pi + row * components;
-    const float highest = *std::max_element(from, from + components);
-    for (int64_t k = 0; k < components; ++k) to[k] = from[k] - highest;
+// At most kGroup rows.
+void AssembleWeightsOfRows(float* logits, int64_t stride, int64_t rows, int64_t components,
+                           float* log_pi) {
+  HWY_ALIGN_MAX float sums[kGroup] = {};
+  for (int64_t r = 0; r < rows; ++r) {
+    sums[r] = AssembleWeights(logits + r * stride, components, log_pi + r * components);
   }
-  Tile sums;
-  SumExps(log_pi, rows, components, sums.values());
-  sums.Replace(rows, [](Tag tag, auto x) { return Log(tag, x); });
-  for (int64_t row = 0; row < rows; ++row) {
-    float* to = log_pi + row * components;
-    for (int64_t k = 0; k < components; ++k) to[k] -= sums.values()[row];
+  ReplaceByLog(sums, rows);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t k = 0; k < components; ++k) log_pi[r * components + k] -= sums[r];
   }
 }
 
-// exp(raw + epsilon) of rows [rows, columns] whose columns stand at `channels` in a row of `raw`.
-// At most kTile numbers. The sum's rounding would cost precision where raw is large, so epsilon's
-// part is a factor: exp(epsilon) is 1 + epsilon in float32.
-void ExpChannels(const float* raw, int64_t stride, int64_t rows, const int64_t* channels,
-                 int64_t columns, float* exps) {
-  Tile tile;
-  float* to = tile.values();
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t c = 0; c < columns; ++c) *to++ = raw[row * stride + channels[c]];
-  }
-  tile.Replace(rows * columns, [](Tag tag, auto x) {
-    const auto exp = Exp(tag, x);
-    return hn::MulAdd(exp, hn::Set(tag, static_cast<float>(kScaleEpsilon)), exp);
+// exp(raw + epsilon) of the outputs [begin, end), and of some before. The sum's rounding would cost
+// precision where raw is large, so epsilon's part is a factor: in float32 exp(epsilon) is 1 +
+// epsilon.
+void ReplaceByScales(float* raw, int64_t begin, int64_t end) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(Tag()));
+  const int64_t whole = begin / lanes * lanes;
+  Replace(raw + whole, end - whole, [](Vector output) {
+    const Vector exp = Exp(Tag(), output);
+    return hn::MulAdd(exp, hn::Set(Tag(), static_cast<float>(kScaleEpsilon)), exp);
   });
-  std::copy_n(tile.values(), rows * columns, exps);
+}
+
+void AssembleMeans(const AssemblyPlan& plan, const float* raw, float* mu) {
+  for (int64_t i = 0; i < plan.scales; ++i) {
+    mu[i] = static_cast<float>(plan.y_shift[i] + plan.y_scale[i] * raw[i]);
+  }
+}
+
+void AssembleFixedScales(const AssemblyPlan& plan, const AssembledRow& row) {
+  const double level = plan.options.fixed_noise_level;
+  const double log_level = std::log(level);
+  for (int64_t i = 0; i < plan.scales; ++i) {
+    row.sigma[i] = static_cast<float>(level * plan.y_scale[i]);
+    row.log_scale[i] = static_cast<float>(log_level + plan.log_y_scale[i]);
+  }
+}
+
+// The compiler vectorises these where `channel` is the identity.
+template <typename Channel>
+HWY_INLINE void AssembleLogScales(const AssemblyPlan& plan, const float* outputs,
+                                  const Channel& channel, float* log_scale) {
+  for (int64_t i = 0; i < plan.scales; ++i) {
+    log_scale[i] = static_cast<float>(outputs[channel(i)] + (kScaleEpsilon + plan.log_y_scale[i]));
+  }
+}
+
+template <typename Channel>
+HWY_INLINE void AssembleSigmas(const AssemblyPlan& plan, const float* scales,
+                               const Channel& channel, float* sigma) {
+  for (int64_t i = 0; i < plan.scales; ++i) {
+    sigma[i] = static_cast<float>(plan.y_scale[i] * scales[channel(i)]);
+  }
+}
+
+template <typename Channel>
+HWY_INLINE void AssembleScales(const AssemblyPlan& plan, float* raw, const Channel& channel,
+                               const AssembledRow& row) {
+  AssembleLogScales(plan, raw + plan.scales, channel, row.log_scale);
+  ReplaceByScales(raw, plan.scales, plan.normal_channels);
+  AssembleSigmas(plan, raw + plan.scales, channel, row.sigma);
+}
+
+void AssembleScales(const AssemblyPlan& plan, float* raw, const AssembledRow& row) {
+  if (plan.own_channels) {
+    AssembleScales(
+        plan, raw, [](int64_t i) { return i; }, row);
+  } else {
+    AssembleScales(
+        plan, raw, [&plan](int64_t i) { return plan.channels[i]; }, row);
+  }
+}
+
+// What stands left of L's diagonal, before the outputs are replaced.
+void AssembleTriangles(const AssemblyPlan& plan, const float* outputs, const AssembledRow& row) {
+  const int64_t dims = plan.options.dims;
+  for (int64_t i = 0; i < plan.scales; ++i) {
+    const int64_t d = i % dims;
+    float* const entries = row.scale_tril + i * dims;
+    const float* const from = outputs + plan.channels[i] - d;
+    for (int64_t j = 0; j < d; ++j) {
+      entries[j] = static_cast<float>(plan.y_scale[i] * from[j]);
+    }
+    std::fill(entries + d, entries + dims, 0.0f);
+  }
+}
+
+// Puts sigma, which still is L's diagonal, there, and becomes the standard deviation.
+void AssembleDeviations(const AssemblyPlan& plan, const AssembledRow& row) {
+  const int64_t dims = plan.options.dims;
+  for (int64_t i = 0; i < plan.scales; ++i) {
+    const int64_t d = i % dims;
+    float* const entries = row.scale_tril + i * dims;
+    entries[d] = row.sigma[i];
+    double variance = 0;
+    for (int64_t j = 0; j <= d; ++j) variance += double{entries[j]} * entries[j];
+    row.sigma[i] = static_cast<float>(std::sqrt(variance));
+  }
+}
+
+void AssembleNormals(const AssemblyPlan& plan, float* raw, const AssembledRow& row) {
+  AssembleMeans(plan, raw, row.mu);
+  switch (plan.options.noise_type) {
+    case NoiseType::kFixed:
+      AssembleFixedScales(plan, row);
+      break;
+    case NoiseType::kFull:
+      AssembleTriangles(plan, raw + plan.scales, row);
+      AssembleScales(plan, raw, row);
+      AssembleDeviations(plan, row);
+      break;
+    default:
+      AssembleScales(plan, raw, row);
+  }
+}
+
+// Row r begins `r` rows after `row`.
+void AssembleRows(const AssemblyPlan& plan, const MixtureHead::RawOutputs& raw, int64_t rows,
+                  AssembledRow row) {
+  const int64_t components = plan.options.components;
+  const int64_t triangles =
+      plan.options.noise_type == NoiseType::kFull ? plan.scales * plan.options.dims : 0;
+  for (int64_t r = 0; r < rows; r += kGroup) {
+    AssembleWeightsOfRows(raw.logits + r * raw.logits_stride, raw.logits_stride,
+                          std::min(kGroup, rows - r), components, row.log_pi + r * components);
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    AssembleNormals(plan, raw.normal + r * raw.normal_stride, row);
+    row.mu += plan.scales;
+    row.sigma += plan.scales;
+    row.log_scale += plan.scales;
+    row.scale_tril += triangles;
+  }
 }
 
 }  // namespace
@@ -111,121 +204,39 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace mdn {
-namespace {
 
-HWY_EXPORT(LogSoftmax);
-HWY_EXPORT(ExpChannels);
-
-}  // namespace
+HWY_EXPORT(AssembleRows);
 
 void MixtureHead::Assemble(absl::Span<const float> logits, absl::Span<const float> raw,
                            int64_t rows, Mixture& mixture) const {
-  assert(logits.size() == rows * options_.components && raw.size() == rows * normal_channels());
+  const int64_t components = options_.components;
+  const int64_t channels = normal_channels();
+  assert(logits.size() == rows * components && raw.size() == rows * channels);
   mixture.Resize(shape(), rows);
-  AssembleRows({logits.data(), options_.components, raw.data(), normal_channels()}, 0, rows,
-               mixture);
+  // Larger heads take it from the heap.
+  constexpr size_t kInlineNumbers = 512;
+  absl::FixedArray<float, kInlineNumbers> copy(components + channels + 2 * kRowPadding);
+  float* const row_logits = copy.data();
+  float* const row_raw = row_logits + components + kRowPadding;
+  for (int64_t row = 0; row < rows; ++row) {
+    std::copy_n(&logits[row * components], components, row_logits);
+    std::copy_n(&raw[row * channels], channels, row_raw);
+    AssembleRows({row_logits, 0, row_raw, 0}, row, 1, mixture);
+  }
 }
 
 void MixtureHead::AssembleRows(const RawOutputs& raw, int64_t first_row, int64_t rows,
                                Mixture& mixture) const {
   assert(first_row >= 0 && first_row + rows <= mixture.rows);
-  const int64_t components = options_.components;
-  for (int64_t row = 0; row < rows; row += kTile) {
-    HWY_DYNAMIC_DISPATCH(LogSoftmax)
-    (raw.logits + row * raw.logits_stride, raw.logits_stride, std::min(kTile, rows - row),
-     components, &mixture.log_pi[(first_row + row) * components]);
-  }
-  AssembleMeans(raw, first_row, rows, mixture);
-  if (options_.noise_type == NoiseType::kFixed) {
-    AssembleFixedScales(first_row, rows, mixture);
-  } else {
-    AssembleScales(raw, first_row, rows, mixture);
-  }
-}
-
-void MixtureHead::AssembleMeans(const RawOutputs& raw, int64_t first_row, int64_t rows,
-                                Mixture& mixture) const {
-  const int64_t columns = scales();
-  float* mu = &mixture.mu[first_row * columns];
-  for (int64_t row = 0; row < rows; ++row) {
-    const float* from = raw.normal + row * raw.normal_stride;
-    if (!changes_units_) {
-      std::copy_n(from, columns, mu);
-    } else {
-      for (int64_t c = 0; c < columns; ++c) {
-        mu[c] = static_cast<float>(units_[c].shift + units_[c].scale * from[c]);
-      }
-    }
-    mu += columns;
-  }
-}
-
-void MixtureHead::AssembleFixedScales(int64_t first_row, int64_t rows, Mixture& mixture) const {
-  const int64_t columns = scales();
-  for (int64_t row = first_row; row < first_row + rows; ++row) {
-    for (int64_t c = 0; c < columns; ++c) {
-      const Units& units = units_[c];
-      mixture.sigma[row * columns + c] =
-          static_cast<float>(options_.fixed_noise_level * units.scale);
-      mixture.log_scale[row * columns + c] =
-          static_cast<float>(log_fixed_noise_level_ + units.log_scale);
-    }
-  }
-}
-
-// In pieces of as many numbers as fit a tile: whole rows, or columns of one row.
-void MixtureHead::AssembleScales(const RawOutputs& raw, int64_t first_row, int64_t rows,
-                                 Mixture& mixture) const {
-  const int64_t columns = scales();
-  const int64_t piece_columns = std::min(columns, kTile);
-  const int64_t piece_rows = kTile / piece_columns;
-  float exps[kTile];
-  for (int64_t row = 0; row < rows; row += piece_rows) {
-    const int64_t most_rows = std::min(piece_rows, rows - row);
-    const float* sigma_outputs = raw.normal + row * raw.normal_stride + columns;
-    for (int64_t c = 0; c < columns; c += piece_columns) {
-      const int64_t most_columns = std::min(piece_columns, columns - c);
-      HWY_DYNAMIC_DISPATCH(ExpChannels)
-      (sigma_outputs, raw.normal_stride, most_rows, &channel_of_scale_[c], most_columns, exps);
-      for (int64_t r = 0; r < most_rows; ++r) {
-        PlaceScales(sigma_outputs + r * raw.normal_stride, &exps[r * most_columns],
-                    first_row + row + r, c, most_columns, mixture);
-      }
-    }
-  }
-}
-
-void MixtureHead::PlaceScales(const float* sigma_outputs, const float* exps, int64_t row,
-                              int64_t first_column, int64_t columns, Mixture& mixture) const {
-  const int64_t offset = row * scales() + first_column;
-  const int64_t* channels = &channel_of_scale_[first_column];
-  const Units* units = &units_[first_column];
-  float* sigma = &mixture.sigma[offset];
-  float* log_scale = &mixture.log_scale[offset];
-  for (int64_t c = 0; c < columns; ++c) {
-    sigma[c] = static_cast<float>(exps[c] * units[c].scale);
-    log_scale[c] = static_cast<float>(sigma_outputs[channels[c]] + units[c].log_exp_shift);
-  }
-  if (options_.noise_type != NoiseType::kFull) return;
-  const int64_t dims = options_.dims;
-  for (int64_t c = 0; c < columns; ++c) {
-    PlaceTriangleRow(sigma_outputs + channels[c], exps[c], units[c].scale,
-                     (first_column + c) % dims, &mixture.scale_tril[(offset + c) * dims], sigma[c]);
-  }
-}
-
-// Row d of a component's L: the outputs before the diagonal's are its entries left of it.
-void MixtureHead::PlaceTriangleRow(const float* diagonal_output, double diagonal, double y_scale,
-                                   int64_t d, float* row, float& sigma) const {
-  double variance = diagonal * diagonal;
-  for (int64_t j = 0; j < d; ++j) {
-    const double entry = diagonal_output[j - d];
-    variance += entry * entry;
-    row[j] = static_cast<float>(y_scale * entry);
-  }
-  row[d] = static_cast<float>(y_scale * diagonal);
-  std::fill(row + d + 1, row + options_.dims, 0.0f);
-  sigma = static_cast<float>(y_scale * std::sqrt(variance));
+  const int64_t scales = options_.components * options_.dims;
+  const AssembledRow first{&mixture.log_pi[first_row * options_.components],
+                           &mixture.mu[first_row * scales], &mixture.sigma[first_row * scales],
+                           &mixture.log_scale[first_row * scales],
+                           mixture.scale_tril.data() + first_row * scales * options_.dims};
+  HWY_DYNAMIC_DISPATCH(AssembleRows)
+  ({options_, scales, normal_channels(), channel_of_scale_.data(),
+    options_.noise_type == NoiseType::kDiagonal, shift_.data(), scale_.data(), log_scale_.data()},
+   raw, rows, first);
 }
 
 }  // namespace mdn

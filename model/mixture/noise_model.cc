@@ -91,18 +91,15 @@ int64_t SigmaChannels(NoiseType type, int64_t components, int64_t dims) {
 
 MixtureHead::MixtureHead(Options options) : options_(std::move(options)) {
   assert(options_.components > 0 && options_.dims > 0);
-  changes_units_ = !(options_.y_shift.empty() && options_.y_scale.empty());
   if (options_.y_shift.empty()) options_.y_shift.assign(options_.dims, 0.0);
   if (options_.y_scale.empty()) options_.y_scale.assign(options_.dims, 1.0);
   assert(options_.y_shift.size() == options_.dims && options_.y_scale.size() == options_.dims);
 
-  log_fixed_noise_level_ =
-      options_.noise_type == NoiseType::kFixed ? std::log(options_.fixed_noise_level) : 0;
   for (int64_t k = 0; k < options_.components; ++k) {
     for (int64_t d = 0; d < options_.dims; ++d) {
-      const double log_scale = std::log(options_.y_scale[d]);
-      units_.push_back(
-          {options_.y_shift[d], options_.y_scale[d], log_scale, log_scale + kScaleEpsilon});
+      shift_.push_back(options_.y_shift[d]);
+      scale_.push_back(options_.y_scale[d]);
+      log_scale_.push_back(std::log(options_.y_scale[d]));
       channel_of_scale_.push_back(ChannelOf(options_, k, d));
     }
   }

@@ -76,46 +76,26 @@ class MixtureHead {
   void Assemble(absl::Span<const float> logits, absl::Span<const float> raw, int64_t rows,
                 Mixture& mixture) const;
 
-  /// Rows of a network's outputs, with room between them: row r begins at data + r * stride.
+  /// Rows of a network's outputs: row r begins at data + r * stride, and kRowPadding numbers after
+  /// its end may be read and written. Assembling overwrites all of it.
   struct RawOutputs {
-    const float* logits = nullptr;
+    float* logits = nullptr;
     int64_t logits_stride = 0;
-    const float* normal = nullptr;
+    float* normal = nullptr;
     int64_t normal_stride = 0;
   };
+  /// In floats: no vector is longer.
+  static constexpr int64_t kRowPadding = 64;
   /// The same for rows [first_row, first_row + rows) of a mixture that has this head's shape and
   /// those rows. Different rows may be assembled at the same time.
   void AssembleRows(const RawOutputs& raw, int64_t first_row, int64_t rows, Mixture& mixture) const;
 
  private:
-  // One mean's and scale's change of units.
-  struct Units {
-    double shift = 0;
-    double scale = 1;
-    double log_scale = 0;
-    /// log_scale + kScaleEpsilon.
-    double log_exp_shift = 0;
-  };
-
-  int64_t scales() const { return options_.components * options_.dims; }
-  void AssembleMeans(const RawOutputs& raw, int64_t first_row, int64_t rows,
-                     Mixture& mixture) const;
-  void AssembleFixedScales(int64_t first_row, int64_t rows, Mixture& mixture) const;
-  void AssembleScales(const RawOutputs& raw, int64_t first_row, int64_t rows,
-                      Mixture& mixture) const;
-  void PlaceScales(const float* sigma_outputs, const float* exps, int64_t row, int64_t first_column,
-                   int64_t columns, Mixture& mixture) const;
-  void PlaceTriangleRow(const float* diagonal_output, double diagonal, double y_scale, int64_t d,
-                        float* row, float& sigma) const;
-
   Options options_;
-  /// 0 unless kFixed.
-  double log_fixed_noise_level_ = 0;
-  bool changes_units_ = false;
   /// [K, D]
-  std::vector<Units> units_;
-  /// The raw sigma output of the logarithm of L's diagonal. [K, D]
   std::vector<int64_t> channel_of_scale_;
+  /// y = shift + scale * (what the network models), for every mean and scale. [K, D]
+  std::vector<double> shift_, scale_, log_scale_;
 };
 
 }  // namespace mdn

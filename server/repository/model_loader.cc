@@ -5,16 +5,23 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "model/engine/torch/torch_engine.h"
+#include "model/engine/native/native_engine.h"
+#include "model/engine/torch_module.h"
 
 namespace mdn {
 namespace {
 
 absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const Checkpoint& checkpoint,
-                                                   const std::string& engine_name) {
-  if (engine_name == "auto" || engine_name == "torch") return MakeTorchEngine(checkpoint);
-  return absl::InvalidArgumentError(
-      absl::StrCat("engine: there is no '", engine_name, "'; expected auto or torch"));
+                                                   const std::string& engine_name, int threads) {
+  if (engine_name != "auto" && engine_name != "native" && engine_name != "torch") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("engine: there is no '", engine_name, "'; expected auto, native or torch"));
+  }
+  const bool is_script = checkpoint.format == CheckpointFormat::kTorchScript;
+  if (engine_name == "torch" || (engine_name == "auto" && is_script)) {
+    return MakeEngineOfModule(TorchModulePath(), checkpoint);
+  }
+  return MakeNativeEngine(checkpoint, {threads});
 }
 
 absl::Status Located(const std::string& path, const absl::Status& status) {
@@ -36,7 +43,8 @@ absl::StatusOr<std::shared_ptr<ServedModel>> LoadModel(const std::string& path,
                                                        Batcher::Options batching) {
   absl::StatusOr<Checkpoint> checkpoint = LoadCheckpoint(path, load_options);
   if (!checkpoint.ok()) return checkpoint.status();
-  absl::StatusOr<std::unique_ptr<Engine>> engine = MakeEngine(*checkpoint, engine_name);
+  absl::StatusOr<std::unique_ptr<Engine>> engine =
+      MakeEngine(*checkpoint, engine_name, batching.concurrency);
   if (!engine.ok()) return Located(path, engine.status());
   if (absl::Status status = Try(**engine); !status.ok()) return Located(path, status);
 

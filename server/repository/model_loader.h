@@ -10,9 +10,9 @@
 
 namespace mdn {
 
-/// Reads a checkpoint, makes the engine that `engine_name` names ("torch", or "auto": the best one
-/// for it), and evaluates one row as a trial. Errors are LoadCheckpoint's and
-/// the engine's; all begin with the path.
+/// Reads a checkpoint, makes the engine that `engine_name` names ("native", "torch", or "auto":
+/// torch for TorchScript, native for the rest), and evaluates one row as a trial. Errors are
+/// LoadCheckpoint's and the engine's; all begin with the path.
 absl::StatusOr<std::shared_ptr<ServedModel>> LoadModel(const std::string& path,
                                                        const LoadOptions& load_options,
                                                        const std::string& name, int64_t version,

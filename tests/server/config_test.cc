@@ -81,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "--fixed_noise_level: got -1; expected a finite number above 0"},
         BadFlag{"--isotropic_layout=rows",
                 "--isotropic_layout: got 'rows'; expected tiled or per_component"},
-        BadFlag{"--engine=gpu", "--engine: got 'gpu'; expected auto or torch"},
+        BadFlag{"--engine=gpu", "--engine: got 'gpu'; expected auto, native or torch"},
         BadFlag{"--max_batch_rows=0", "--max_batch_rows: got 0; expected 1 to 1048576"},
         BadFlag{"--max_queue_rows=100",
                 "--max_queue_rows: got 100; expected at least --max_request_rows, 16384, since a "

@@ -22,6 +22,7 @@ class ChildProcess {
   /// The next line of its standard output, without the end of line; empty at the end of the output.
   std::string ReadLine();
   void Signal(int signal) const;
+  pid_t id() const { return pid_; }
   /// Its exit code, or -signal where one ended it.
   int Wait();
   /// All that it wrote to standard error; after Wait.

@@ -1,7 +1,9 @@
 #include "model/engine/native/kernels.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <utility>
 
 #include "model/mixture/simd_targets.h"
 
@@ -32,7 +34,8 @@ constexpr int kMostSums = 12;
 #endif
 // More rows need more addresses than there are registers for them.
 constexpr int kMostTileRows = 12;
-constexpr int kMostTilePanels = 2;
+// So few rows have too few sums in one panel to hide the latency of an addition.
+constexpr int kMostRowsOfPairs = 3;
 
 constexpr int64_t kLineBytes = 64;
 
@@ -48,7 +51,6 @@ struct Ahead {
 struct Work {
   const Panel* panels;
   int64_t inputs;
-  /// Outputs below become zero.
   float floor;
 };
 
@@ -59,38 +61,52 @@ HWY_INLINE void KeepInRegister([[maybe_unused]] Vector& vector) {
 #endif
 }
 
-// What lies below becomes zero. Not by Max, which might lose a NaN.
+// An output is at least this.
 float Floor(Activation activation) {
   return activation == Activation::kRelu ? 0 : -std::numeric_limits<float>::infinity();
 }
 
+// A NaN in `sum` stays one.
+HWY_INLINE Vector AtLeast(Vector floor, Vector sum) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Max(floor, sum);  // The second operand where one is a NaN.
+#else
+  return hn::IfThenElse(hn::Lt(sum, floor), floor, sum);
+#endif
+}
+
+// Left to itself, GCC keeps the sums in memory where it does not unroll a loop over them.
+#define MDN_UNROLL _Pragma("GCC unroll 12")
+
+// kRows rows of kPanels panels of kVectors vectors each.
 template <int kRows, int kVectors, int kPanels>
-void EvaluateTile(const Work& work, ActivationsIn in, ActivationsOut out, Ahead ahead) {
+HWY_INLINE void EvaluateTile(const Work work, ActivationsIn in, ActivationsOut out, Ahead ahead) {
   const Tag tag;
   const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
   Vector sums[kPanels][kRows][kVectors];
   const float* weights[kPanels];
   const float* x[kPanels];
-  for (int p = 0; p < kPanels; ++p) {
+  MDN_UNROLL for (int p = 0; p < kPanels; ++p) {
     weights[p] = work.panels[p].data + kVectors * lanes;
     x[p] = in.data + work.panels[p].input_offset;
-    for (int v = 0; v < kVectors; ++v) {
+    MDN_UNROLL for (int v = 0; v < kVectors; ++v) {
       const Vector bias = hn::Load(tag, work.panels[p].data + v * lanes);
-      for (int r = 0; r < kRows; ++r) sums[p][r][v] = bias;
+      MDN_UNROLL for (int r = 0; r < kRows; ++r) sums[p][r][v] = bias;
     }
   }
-#pragma GCC unroll 2
+#pragma GCC unroll 4
   for (int64_t i = 0; i < work.inputs; ++i) {
-    __builtin_prefetch(ahead.data + i * ahead.step, 0, 2);
-    for (int p = 0; p < kPanels; ++p) {
+    // A few rows read weights as fast as they come anyway.
+    if (kRows > kMostRowsOfPairs) __builtin_prefetch(ahead.data + i * ahead.step, 0, 2);
+    MDN_UNROLL for (int p = 0; p < kPanels; ++p) {
       Vector weight[kVectors];
-      for (int v = 0; v < kVectors; ++v) {
+      MDN_UNROLL for (int v = 0; v < kVectors; ++v) {
         weight[v] = hn::Load(tag, weights[p] + v * lanes);
         if (kRows > 1) KeepInRegister(weight[v]);
       }
-      for (int r = 0; r < kRows; ++r) {
+      MDN_UNROLL for (int r = 0; r < kRows; ++r) {
         const Vector input = hn::Set(tag, x[p][r * in.stride + i]);
-        for (int v = 0; v < kVectors; ++v) {
+        MDN_UNROLL for (int v = 0; v < kVectors; ++v) {
           sums[p][r][v] = hn::MulAdd(input, weight[v], sums[p][r][v]);
         }
       }
@@ -98,27 +114,38 @@ void EvaluateTile(const Work& work, ActivationsIn in, ActivationsOut out, Ahead 
     }
   }
   const Vector floor = hn::Set(tag, work.floor);
-  for (int p = 0; p < kPanels; ++p) {
+  MDN_UNROLL for (int p = 0; p < kPanels; ++p) {
     float* const outputs = out.data + work.panels[p].output_offset;
-    for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kVectors; ++v) {
-        const Vector sum = sums[p][r][v];
-        hn::StoreU(hn::IfThenZeroElse(hn::Lt(sum, floor), sum), tag,
-                   outputs + r * out.stride + v * lanes);
+    MDN_UNROLL for (int r = 0; r < kRows; ++r) {
+      MDN_UNROLL for (int v = 0; v < kVectors; ++v) {
+        hn::StoreU(AtLeast(floor, sums[p][r][v]), tag, outputs + r * out.stride + v * lanes);
       }
     }
   }
 }
 
-// The tiles of 1, 2, … rows for panels of one width.
+// `count` tiles, one below the other.
+template <int kRows, int kVectors, int kPanels>
+void EvaluateTiles(const Work& work, ActivationsIn in, int64_t count, ActivationsOut out,
+                   Ahead ahead) {
+  for (int64_t tile = 0; tile < count; ++tile) {
+    EvaluateTile<kRows, kVectors, kPanels>(work, in, out, ahead);
+    in.data += kRows * in.stride;
+    out.data += kRows * out.stride;
+    ahead.data += ahead.step * work.inputs;
+  }
+}
+
+// The tiles of 1, 2, … rows for so many panels of one width.
 struct Tiles {
-  void (*of_rows[kMostTileRows + 1])(const Work&, ActivationsIn, ActivationsOut, Ahead) = {};
-  int most_rows = 0;
+  void (*of_rows[kMostTileRows + 1])(const Work&, ActivationsIn, int64_t, ActivationsOut,
+                                     Ahead) = {};
+  int64_t most_rows = 0;
 };
 
 template <int kVectors, int kPanels, int kRows>
 constexpr void AddTiles(Tiles& tiles) {
-  tiles.of_rows[kRows] = EvaluateTile<kRows, kVectors, kPanels>;
+  tiles.of_rows[kRows] = EvaluateTiles<kRows, kVectors, kPanels>;
   if constexpr (kRows > 1) AddTiles<kVectors, kPanels, kRows - 1>(tiles);
 }
 
@@ -130,44 +157,40 @@ constexpr Tiles MakeTiles() {
   return tiles;
 }
 
+template <int kPanels, size_t... kLessVectors>
+constexpr std::array<Tiles, kPanelVectors> TilesOfAnyWidth(
+    std::index_sequence<kLessVectors...> /*widths*/) {
+  return {MakeTiles<kLessVectors + 1, kPanels>()...};
+}
+
 // [panels - 1][vectors - 1]
-#if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
-constexpr Tiles kTiles[kMostTilePanels][kPanelVectors] = {
-    {MakeTiles<1, 1>(), MakeTiles<2, 1>(), MakeTiles<3, 1>(), MakeTiles<4, 1>()},
-    {MakeTiles<1, 2>(), MakeTiles<2, 2>(), MakeTiles<3, 2>(), MakeTiles<4, 2>()}};
-#else
-constexpr Tiles kTiles[kMostTilePanels][kPanelVectors] = {{MakeTiles<1, 1>(), MakeTiles<2, 1>()},
-                                                          {MakeTiles<1, 2>(), MakeTiles<2, 2>()}};
-#endif
+using Widths = std::make_index_sequence<kPanelVectors>;
+constexpr std::array<Tiles, kPanelVectors> kTiles[] = {TilesOfAnyWidth<1>(Widths()),
+                                                       TilesOfAnyWidth<2>(Widths())};
 
 // Every row, in tiles that differ by one row at most: small tiles leave multipliers idle. Meanwhile
 // `next` comes nearer, which is as large as a panel.
 void EvaluateRows(const Tiles& tiles, const Work& work, ActivationsIn in, int64_t rows,
                   ActivationsOut out, const float* next) {
-  if (rows <= tiles.most_rows) {
-    tiles.of_rows[rows](work, in, out, {reinterpret_cast<const char*>(next), kLineBytes});
-    return;
+  Ahead ahead{reinterpret_cast<const char*>(next), kLineBytes};
+  if (rows <= tiles.most_rows) return tiles.of_rows[rows](work, in, 1, out, ahead);
+  const int64_t count = (rows + tiles.most_rows - 1) / tiles.most_rows;
+  const int64_t small = rows / count;
+  const int64_t large_count = rows % count;
+  const int64_t input_bytes =
+      work.panels->vectors * static_cast<int64_t>(hn::Lanes(Tag()) * sizeof(float));
+  ahead.step = std::min(kLineBytes, (input_bytes + count - 1) / count);
+  if (large_count > 0) {
+    tiles.of_rows[small + 1](work, in, large_count, out, ahead);
+    in.data += large_count * (small + 1) * in.stride;
+    out.data += large_count * (small + 1) * out.stride;
+    ahead.data += large_count * ahead.step * work.inputs;
   }
-  int64_t tiles_left = (rows + tiles.most_rows - 1) / tiles.most_rows;
-  const int64_t row_bytes = work.panels->vectors * static_cast<int64_t>(hn::Lanes(Tag())) *
-                            static_cast<int64_t>(sizeof(float));
-  Ahead ahead{reinterpret_cast<const char*>(next),
-              std::min(kLineBytes, (row_bytes + tiles_left - 1) / tiles_left)};
-  while (rows > 0) {
-    const int64_t tile = (rows + tiles_left - 1) / tiles_left;
-    tiles.of_rows[tile](work, in, out, ahead);
-    in.data += tile * in.stride;
-    out.data += tile * out.stride;
-    ahead.data += ahead.step * work.inputs;
-    rows -= tile;
-    --tiles_left;
-  }
+  tiles.of_rows[small](work, in, count - large_count, out, ahead);
 }
 
 void EvaluateLayer(absl::Span<const Panel> panels, int64_t inputs, Activation activation,
                    ActivationsIn in, int64_t rows, ActivationsOut out) {
-  // So few rows have too few sums in one panel to hide the latency of an addition.
-  constexpr int64_t kMostRowsOfPairs = 3;
   size_t next = 0;
   while (next < panels.size()) {
     const size_t first = next++;

@@ -50,7 +50,7 @@ class NativeEngine final : public Engine {
         first_(Pack(checkpoint, "0", 0, hidden_width_)),
         second_(Pack(checkpoint, "2", hidden_width_, hidden_width_)),
         third_(Pack(checkpoint, "4", hidden_width_, logits_width_)),
-        operations_per_row_(OperationsPerRow()),
+        least_part_rows_(1 + kLeastPartOperations / OperationsPerRow()),
         threads_(threads) {}
 
   absl::Status Evaluate(absl::Span<const float> x, int64_t rows, Mixture& mixture) const override {
@@ -60,11 +60,10 @@ class NativeEngine final : public Engine {
         EvaluateBlock(&x[row * config_.dim_in], row, std::min(kBlockRows, end - row), mixture);
       }
     };
-    const int64_t part = PartRows(rows);
-    if (part >= rows) {
+    if (rows <= least_part_rows_ || threads_.threads() == 1) {
       evaluate(0, rows);
     } else {
-      threads_.Run(rows, part, evaluate);
+      threads_.Run(rows, PartRows(rows), evaluate);
     }
     return absl::OkStatus();
   }
@@ -92,8 +91,7 @@ class NativeEngine final : public Engine {
   // Rows that one thread takes at a time.
   int64_t PartRows(int64_t rows) const {
     const int64_t each = (rows + threads_.threads() - 1) / threads_.threads();
-    const int64_t least = 1 + kLeastPartOperations / operations_per_row_;
-    return std::max(least, std::min(each, kBlockRows));
+    return std::max(least_part_rows_, std::min(each, kBlockRows));
   }
 
   // Rows [first_row, first_row + rows) of the mixture from x [rows, dim_in], at most kBlockRows.
@@ -133,7 +131,7 @@ class NativeEngine final : public Engine {
   // Of one network, in floats.
   const int64_t hidden_width_, logits_width_, normal_width_;
   const PackedLayer first_, second_, third_;
-  const int64_t operations_per_row_;
+  const int64_t least_part_rows_;
   mutable RowThreads threads_;
 };
 

@@ -1,0 +1,35 @@
+#ifndef MDN_MODEL_MIXTURE_ASSEMBLE_H_
+#define MDN_MODEL_MIXTURE_ASSEMBLE_H_
+
+#include <cstdint>
+
+#include "model/mixture/noise_model.h"
+
+namespace mdn {
+
+/// What assembling a row needs of its MixtureHead. Arrays are [K, D].
+struct AssemblyPlan {
+  const MixtureHead::Options& options;
+  /// K * D.
+  int64_t scales;
+  int64_t normal_channels;
+  const int64_t* channels;
+  /// Every channel is its scale's own index.
+  bool own_channels;
+  const double* y_shift;
+  const double* y_scale;
+  const double* log_y_scale;
+};
+
+/// Where one row's numbers go in a Mixture.
+struct AssembledRow {
+  float* log_pi;
+  float* mu;
+  float* sigma;
+  float* log_scale;
+  float* scale_tril;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_MODEL_MIXTURE_ASSEMBLE_H_

@@ -1,0 +1,1 @@
+extern "C" int foreign_function() { return 0; }
