@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,8 @@ def measure(options, folder):
 def main():
     options = parse_arguments()
     random.seed(options.seed)
+    # So that the servers are stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     output = ROOT / "build" / "benchmarks" / "serving"
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mdn_serving_") as name:

@@ -116,7 +116,7 @@ class Load:
     MOST_FOREIGN = 0.10
     MOST_TRIES = 3
     LOOK_SECONDS = 0.1
-    PATIENCE_SECONDS = 10
+    PATIENCE_SECONDS = 2
 
     def __init__(self, processors):
         self.processors = processors

@@ -157,6 +157,9 @@ def goals(results):
               2 if width <= 128 else 2.5, 3 if width <= 128 else 4, False)
         g.add(f"{python}'s CPU per request / ours, H={width}",
               results.ratio("saturated", width, python, OURS, CPU), 10, 20, False)
+    for width in results.widths("same_rate"):
+        g.add(f"CPU per request / echo at the same rate, H={width}",
+              results.ratio("same_rate", width, OURS, ECHO, CPU), 1.10, 1.03, True)
     one_caller_goals(results, g)
     for width in results.widths("tail"):
         g.add(f"p99 at 70 % of the peak / echo, H={width}",
