@@ -153,7 +153,7 @@ absl::Status RunLevels(const BenchFlags& flags, const Session& session,
 }
 
 absl::Status Bench(const BenchFlags& flags, const Session& session) {
-  // Distributions build Abseil with its search for deadlocks on, which takes a tenth of gRPC's time.
+  // Debian builds Abseil with its search for deadlocks on, which takes a tenth of gRPC's time.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const absl::StatusOr<ModelInfo> info = session.client.GetModel(session.model);
   if (!info.ok()) return info.status();
