@@ -29,8 +29,8 @@ class MixtureLoss {
   ///   d/dlog L_ii = gamma (1 - w_i z_i L_ii)        d/dL_ij     = -gamma w_i z_j   (i > j)
   /// Computed in double. Finite for finite input in float32's range.
   template <typename Real>
-  void Evaluate(absl::Span<const Real> logits, absl::Span<const Real> raw, absl::Span<const Real> y,
-                absl::Span<Real> loss, absl::Span<Real> logits_gradient,
+  void Evaluate(absl::Span<const Real> logits, absl::Span<const Real> raw,
+                absl::Span<const Real> y, absl::Span<Real> loss, absl::Span<Real> logits_gradient,
                 absl::Span<Real> raw_gradient) const;
 
   const MixtureHead& head() const { return head_; }

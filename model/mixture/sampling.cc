@@ -235,7 +235,7 @@ class RowSampler {
     }
   }
 
-  HWY_INLINE void DrawDimensions(const Floats (&first_dimension)[kVectors], uint32_t first_pair) {
+  HWY_NOINLINE void DrawDimensions(const Floats (&first_dimension)[kVectors], uint32_t first_pair) {
     StoreDimension(0, first_dimension);
     for (int64_t dim = 1; dim < dims_; dim += 2) {
       PhiloxBlocks blocks[kUnits];
@@ -282,31 +282,33 @@ class RowSampler {
   // Up to kLanes samples.
   HWY_INLINE void Place(const typename Table::Index& index, const float* z, int64_t valid,
                         float* samples) const {
-    if (valid == kLanes && dims_ <= kTileDims) {
-      PlaceTile(index, z, 0, dims_, samples);
-      return;
-    }
+    const bool whole = valid == kLanes && dims_ <= kTileDims;
     HWY_ALIGN float tile[kTileDims * kLanes];
     for (int64_t dim = 0; dim < dims_; dim += kTileDims) {
       const int64_t width = std::min<int64_t>(kTileDims, dims_ - dim);
-      PlaceTile(index, z, dim, width, tile);
+      Floats values[kTileDims];
+      for (int64_t i = 0; i < width; ++i) values[i] = Value(index, z, dim + i);
+      StoreTile(values, width, whole ? samples : tile);
+      if (whole) return;
       for (int64_t s = 0; s < valid; ++s) {
         std::memcpy(samples + s * dims_ + dim, tile + s * width, width * sizeof(float));
       }
     }
   }
 
-  // `width` dimensions of kLanes samples: tile [kLanes, width].
-  HWY_INLINE void PlaceTile(const typename Table::Index& index, const float* z, int64_t dim,
-                            int64_t width, float* tile) const {
+  // tile: [kLanes, width].
+  static HWY_INLINE void StoreTile(const Floats* values, int64_t width, float* tile) {
     const FloatTag d;
-    const Floats v0 = Value(index, z, dim);
-    if (width == 1) return hn::StoreU(v0, d, tile);
-    const Floats v1 = Value(index, z, dim + 1);
-    if (width == 2) return hn::StoreInterleaved2(v0, v1, d, tile);
-    const Floats v2 = Value(index, z, dim + 2);
-    if (width == 3) return hn::StoreInterleaved3(v0, v1, v2, d, tile);
-    hn::StoreInterleaved4(v0, v1, v2, Value(index, z, dim + 3), d, tile);
+    switch (width) {
+      case 1:
+        return hn::StoreU(values[0], d, tile);
+      case 2:
+        return hn::StoreInterleaved2(values[0], values[1], d, tile);
+      case 3:
+        return hn::StoreInterleaved3(values[0], values[1], values[2], d, tile);
+      default:
+        return hn::StoreInterleaved4(values[0], values[1], values[2], values[3], d, tile);
+    }
   }
 
   HWY_INLINE Floats Value(const typename Table::Index& index, const float* z, int64_t dim) const {

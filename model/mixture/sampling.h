@@ -36,7 +36,8 @@ struct SamplingOptions {
 /// with u = (r + 1/2) / 2^32; v = pi n / 2^32, n being a with its lowest bit set, as a signed
 /// number; where that bit was set before, the cosine is negated. With z these numbers, a sample
 /// starts as mu; each column j of its component's row of L, which is sigma alone unless the
-/// covariance is full, adds (sigma_scale L_dj) z_j in float32 with one rounding, in the order of j. A sum that leaves float32's range on the way stays at its end.
+/// covariance is full, adds (sigma_scale L_dj) z_j in float32 with one rounding, in the order of j.
+/// A sum that leaves float32's range on the way stays at its end.
 void DrawSamples(const MixtureRow& mixture, const SamplingOptions& options, int64_t row,
                  absl::Span<float> samples, absl::Span<int32_t> components);
 
