@@ -31,6 +31,8 @@ struct Session {
   ModelId model;
   Format format;
   Output& output;
+  const std::vector<std::string>& servers;
+  absl::Duration timeout;
 };
 
 /// One command of the tool.
@@ -48,6 +50,7 @@ Command AddPredict(CLI::App& tool);
 Command AddSample(CLI::App& tool);
 Command AddLogLikelihood(CLI::App& tool);
 Command AddPlot(CLI::App& tool);
+Command AddBench(CLI::App& tool);
 Command AddHealth(CLI::App& tool);
 
 }  // namespace mdn::tool

@@ -20,8 +20,8 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
-constexpr auto kCommands = {AddInfo, AddPredict, AddSample, AddLogLikelihood, AddPlot,
-                            AddHealth};
+constexpr auto kCommands = {AddInfo, AddPredict, AddSample, AddLogLikelihood,
+                            AddPlot, AddBench,   AddHealth};
 
 absl::Duration ParseTimeout(const std::string& text) {
   absl::Duration timeout;
@@ -96,13 +96,14 @@ int Report(const absl::Status& status, int exit_code) {
                 exit_code);
 }
 
-int RunCommand(const Command& command, GlobalFlags flags) {
+int RunCommand(const Command& command, const GlobalFlags& flags) {
   ClientOptions options;
-  options.servers = std::move(flags.servers);
+  options.servers = flags.servers;
   options.timeout = flags.timeout;
   const Client client(options);
   Output output(stdout);
-  const absl::Status status = command.run({client, flags.model, flags.format, output});
+  const absl::Status status =
+      command.run({client, flags.model, flags.format, output, flags.servers, flags.timeout});
   const absl::Status written = output.Flush();
   if (!status.ok()) return Report(status, command.exit_code(status));
   return written.ok() ? 0 : Report(written, kExitFailure);
@@ -127,7 +128,7 @@ int Run(Arguments arguments) {
     return tool.got_subcommand(command.app);
   });
   if (chosen == commands.end()) return Report("a command is required, see --help", kExitUsage);
-  return RunCommand(*chosen, std::move(flags));
+  return RunCommand(*chosen, flags);
 }
 
 }  // namespace

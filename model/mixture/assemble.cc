@@ -85,7 +85,12 @@ void ReplaceByScales(float* raw, int64_t begin, int64_t end) {
   });
 }
 
-void AssembleMeans(const AssemblyPlan& plan, const float* raw, float* mu) {
+void AssembleMeans(const AssemblyPlan& plan, const float* HWY_RESTRICT raw,
+                   float* HWY_RESTRICT mu) {
+  if (!plan.changes_units) {
+    for (int64_t i = 0; i < plan.scales; ++i) mu[i] = raw[i];
+    return;
+  }
   for (int64_t i = 0; i < plan.scales; ++i) {
     mu[i] = static_cast<float>(plan.y_shift[i] + plan.y_scale[i] * raw[i]);
   }
@@ -100,18 +105,27 @@ void AssembleFixedScales(const AssemblyPlan& plan, const AssembledRow& row) {
   }
 }
 
-// The compiler vectorises these where `channel` is the identity.
+// The compiler vectorises the loops where `channel` is the identity.
 template <typename Channel>
-HWY_INLINE void AssembleLogScales(const AssemblyPlan& plan, const float* outputs,
-                                  const Channel& channel, float* log_scale) {
+HWY_INLINE void AssembleLogScales(const AssemblyPlan& plan, const float* HWY_RESTRICT outputs,
+                                  const Channel& channel, float* HWY_RESTRICT log_scale) {
+  if (!plan.changes_units) {
+    constexpr auto kEpsilon = static_cast<float>(kScaleEpsilon);
+    for (int64_t i = 0; i < plan.scales; ++i) log_scale[i] = outputs[channel(i)] + kEpsilon;
+    return;
+  }
   for (int64_t i = 0; i < plan.scales; ++i) {
     log_scale[i] = static_cast<float>(outputs[channel(i)] + (kScaleEpsilon + plan.log_y_scale[i]));
   }
 }
 
 template <typename Channel>
-HWY_INLINE void AssembleSigmas(const AssemblyPlan& plan, const float* scales,
-                               const Channel& channel, float* sigma) {
+HWY_INLINE void AssembleSigmas(const AssemblyPlan& plan, const float* HWY_RESTRICT scales,
+                               const Channel& channel, float* HWY_RESTRICT sigma) {
+  if (!plan.changes_units) {
+    for (int64_t i = 0; i < plan.scales; ++i) sigma[i] = scales[channel(i)];
+    return;
+  }
   for (int64_t i = 0; i < plan.scales; ++i) {
     sigma[i] = static_cast<float>(plan.y_scale[i] * scales[channel(i)]);
   }
@@ -235,7 +249,8 @@ void MixtureHead::AssembleRows(const RawOutputs& raw, int64_t first_row, int64_t
                            mixture.scale_tril.data() + first_row * scales * options_.dims};
   HWY_DYNAMIC_DISPATCH(AssembleRows)
   ({options_, scales, normal_channels(), channel_of_scale_.data(),
-    options_.noise_type == NoiseType::kDiagonal, shift_.data(), scale_.data(), log_scale_.data()},
+    options_.noise_type == NoiseType::kDiagonal, changes_units_, shift_.data(), scale_.data(),
+    log_scale_.data()},
    raw, rows, first);
 }
 

@@ -16,6 +16,8 @@ struct AssemblyPlan {
   const int64_t* channels;
   /// Every channel is its scale's own index.
   bool own_channels;
+  /// Otherwise y_shift is 0, y_scale 1 and log_y_scale 0 throughout.
+  bool changes_units;
   const double* y_shift;
   const double* y_scale;
   const double* log_y_scale;

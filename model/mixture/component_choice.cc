@@ -6,6 +6,17 @@
 #include "model/mixture/portable_math.h"
 
 namespace mdn {
+namespace {
+
+// How many words w have (w + 1/2) / 2^32 < u.
+uint64_t WordsBelow(double u) {
+  const double bound = u * 0x1p32 - 0.5;
+  if (bound <= 0) return 0;
+  const auto whole = static_cast<uint64_t>(bound);
+  return static_cast<double>(whole) < bound ? whole + 1 : whole;
+}
+
+}  // namespace
 
 void CumulativeWeights(absl::Span<const float> log_pi, float temperature,
                        absl::Span<double> cumulative) {
@@ -25,12 +36,17 @@ void CumulativeWeights(absl::Span<const float> log_pi, float temperature,
   for (double& sum : cumulative) sum /= total;
 }
 
-int ChooseComponent(absl::Span<const double> cumulative, double u) {
-  auto chosen = std::upper_bound(cumulative.begin(), cumulative.end(), u);
-  if (chosen == cumulative.end()) {
-    chosen = std::lower_bound(cumulative.begin(), cumulative.end(), cumulative.back());
+uint32_t ComponentThresholds(absl::Span<const double> cumulative, absl::Span<uint32_t> thresholds) {
+  assert(!cumulative.empty() && thresholds.size() >= cumulative.size());
+  constexpr uint32_t kHighestWord = 0xffffffff;
+  uint32_t chosen = 0;
+  for (; chosen + 1 < cumulative.size(); ++chosen) {
+    const uint64_t words = WordsBelow(cumulative[chosen]);
+    if (words > kHighestWord) break;
+    thresholds[chosen] = static_cast<uint32_t>(words);
   }
-  return static_cast<int>(chosen - cumulative.begin());
+  std::fill(thresholds.begin() + chosen, thresholds.end(), kHighestWord);
+  return chosen;
 }
 
 }  // namespace mdn

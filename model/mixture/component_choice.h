@@ -1,6 +1,8 @@
 #ifndef MDN_MODEL_MIXTURE_COMPONENT_CHOICE_H_
 #define MDN_MODEL_MIXTURE_COMPONENT_CHOICE_H_
 
+#include <cstdint>
+
 #include "absl/types/span.h"
 
 namespace mdn {
@@ -11,9 +13,12 @@ namespace mdn {
 void CumulativeWeights(absl::Span<const float> log_pi, float temperature,
                        absl::Span<double> cumulative);
 
-/// The component whose interval [cumulative[k-1], cumulative[k]) holds u in [0, 1): never one of
-/// weight 0. Beyond the last value, where rounding left it below 1: the last component with weight.
-int ChooseComponent(absl::Span<const double> cumulative, double u);
+/// The cumulative weights as numbers to compare random words with: a word chooses component k if
+/// thresholds[k - 1] <= word < thresholds[k], which says of u = (word + 1/2) / 2^32 that
+/// cumulative[k - 1] <= u < cumulative[k]. Returns the last component that any word chooses;
+/// thresholds from there on hold 2^32 - 1, and a search among them must not go beyond it.
+/// thresholds: at least [K]. A component of weight 0 is never chosen.
+uint32_t ComponentThresholds(absl::Span<const double> cumulative, absl::Span<uint32_t> thresholds);
 
 }  // namespace mdn
 

@@ -91,6 +91,7 @@ int64_t SigmaChannels(NoiseType type, int64_t components, int64_t dims) {
 
 MixtureHead::MixtureHead(Options options) : options_(std::move(options)) {
   assert(options_.components > 0 && options_.dims > 0);
+  changes_units_ = !(options_.y_shift.empty() && options_.y_scale.empty());
   if (options_.y_shift.empty()) options_.y_shift.assign(options_.dims, 0.0);
   if (options_.y_scale.empty()) options_.y_scale.assign(options_.dims, 1.0);
   assert(options_.y_shift.size() == options_.dims && options_.y_scale.size() == options_.dims);

@@ -94,6 +94,7 @@ class MixtureHead {
   Options options_;
   /// [K, D]
   std::vector<int64_t> channel_of_scale_;
+  bool changes_units_ = false;
   /// y = shift + scale * (what the network models), for every mean and scale. [K, D]
   std::vector<double> shift_, scale_, log_scale_;
 };

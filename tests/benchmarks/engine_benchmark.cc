@@ -1,5 +1,6 @@
-// One thread evaluates batches with the native engine and with LibTorch, beside what bounds them:
-// the core's multiply-adds, and reading the weights once. Run by tests/benchmarks/engine.
+// One thread evaluates batches with the native engine, with LibTorch as its users would, and with
+// the torch engine, beside what bounds them: the core's multiply-adds, and reading the weights
+// once. Run by tests/benchmarks/engine.
 
 #include <benchmark/benchmark.h>
 
@@ -12,6 +13,7 @@
 #include "hwy/aligned_allocator.h"
 #include "model/engine/native/native_engine.h"
 #include "model/engine/torch/torch_engine.h"
+#include "tests/benchmarks/libtorch_network.h"
 #include "tests/benchmarks/machine_limits.h"
 #include "tests/support/noise_models.h"
 #include "tests/support/random_checkpoint.h"
@@ -31,13 +33,12 @@ int64_t Weights(const Checkpoint& checkpoint) {
   return weights;
 }
 
-void Evaluate(benchmark::State& state, const Engine& engine, const Checkpoint& checkpoint,
-              int64_t rows) {
-  const std::vector<float> x = RandomNumbers(rows * engine.dim_in(), 1, 7);
-  Mixture mixture;
+template <typename Function>
+void Evaluate(benchmark::State& state, const Checkpoint& checkpoint, int64_t rows,
+              const Function& evaluate) {
+  const std::vector<float> x = RandomNumbers(rows * checkpoint.config.dim_in, 1, 7);
   for (auto _ : state) {
-    if (!engine.Evaluate(x, rows, mixture).ok()) state.SkipWithError("failed");
-    benchmark::DoNotOptimize(mixture.mu.data());
+    evaluate(x, rows);
     benchmark::ClobberMemory();
   }
   // Biases are added for nothing: they begin the sums.
@@ -64,34 +65,48 @@ void ReadWeights(benchmark::State& state, int64_t weights) {
                                                benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void Register() {
-  benchmark::RegisterBenchmark("peak", MultiplyAdds);
-  for (const NetworkSize& size : kSizes) {
-    const auto checkpoint =
-        std::make_shared<const Checkpoint>(RandomCheckpoint(size, NoiseType::kDiagonal, 1));
-    const std::shared_ptr<const Engine> native = *MakeNativeEngine(*checkpoint);
-    const std::shared_ptr<const Engine> torch = *MakeTorchEngine(*checkpoint);
-    const std::string name =
-        absl::StrCat(size.dim_in, ",", size.dim_out, ",", size.n_components, ",", size.hidden_dim);
+template <typename Function>
+void Register(const std::string& what, const std::string& size,
+              const std::shared_ptr<const Checkpoint>& checkpoint, const Function& evaluate) {
+  for (const int64_t rows : kRows) {
     benchmark::RegisterBenchmark(
-        absl::StrCat("read/", name).c_str(),
-        [weights = Weights(*checkpoint)](benchmark::State& state) { ReadWeights(state, weights); });
-    for (const int64_t rows : kRows) {
-      for (const auto& engine : {native, torch}) {
-        benchmark::RegisterBenchmark(absl::StrCat(engine->name(), "/", name, "/", rows).c_str(),
-                                     [engine, checkpoint, rows](benchmark::State& state) {
-                                       Evaluate(state, *engine, *checkpoint, rows);
-                                     });
-      }
-    }
+        absl::StrCat(what, "/", size, "/", rows).c_str(),
+        [=](benchmark::State& state) { Evaluate(state, *checkpoint, rows, evaluate); });
   }
+}
+
+void RegisterEngine(const std::string& size, const std::shared_ptr<const Checkpoint>& checkpoint,
+                    const std::shared_ptr<const Engine>& engine) {
+  Register(
+      std::string(engine->name()), size, checkpoint,
+      [engine, mixture = std::make_shared<Mixture>()](const std::vector<float>& x, int64_t rows) {
+        benchmark::DoNotOptimize(engine->Evaluate(x, rows, *mixture).ok());
+      });
+}
+
+void RegisterSize(const NetworkSize& size) {
+  const auto checkpoint =
+      std::make_shared<const Checkpoint>(RandomCheckpoint(size, NoiseType::kDiagonal, 1));
+  const std::string name =
+      absl::StrCat(size.dim_in, ",", size.dim_out, ",", size.n_components, ",", size.hidden_dim);
+  benchmark::RegisterBenchmark(
+      absl::StrCat("read/", name).c_str(),
+      [weights = Weights(*checkpoint)](benchmark::State& state) { ReadWeights(state, weights); });
+  RegisterEngine(name, checkpoint, *MakeNativeEngine(*checkpoint));
+  RegisterEngine(name, checkpoint, *MakeTorchEngine(*checkpoint));
+  Register("libtorch", name, checkpoint,
+           [network = std::make_shared<LibTorchNetwork>(*checkpoint)](const std::vector<float>& x,
+                                                                      int64_t rows) {
+             benchmark::DoNotOptimize(network->Forward(x, rows));
+           });
 }
 
 }  // namespace
 }  // namespace mdn
 
 int main(int argc, char** argv) {
-  mdn::Register();
+  benchmark::RegisterBenchmark("peak", mdn::MultiplyAdds);
+  for (const mdn::NetworkSize& size : mdn::kSizes) mdn::RegisterSize(size);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 64;
   benchmark::RunSpecifiedBenchmarks();

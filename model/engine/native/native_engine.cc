@@ -16,7 +16,7 @@ namespace {
 
 // Rows that pass through all layers before the next ones do: enough to read the weights seldom, few
 // enough that their activations stay in the cache.
-constexpr int64_t kBlockRows = 128;
+constexpr int64_t kBlockRows = 96;
 // Parts of less work than this are not worth waking a thread for.
 constexpr int64_t kLeastPartOperations = int64_t{4} << 20;
 

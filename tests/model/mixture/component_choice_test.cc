@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -15,7 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::Pointwise;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr double kHighestUniform = 1 - 0x1p-53;
+constexpr uint32_t kHighestWord = 0xffffffff;
 
 std::vector<double> Cumulative(const std::vector<float>& log_pi, float temperature = 1) {
   std::vector<double> cumulative(log_pi.size());
@@ -73,50 +75,80 @@ TEST(CumulativeWeightsTest, AtTheLargestTemperatureAreEven) {
   EXPECT_THAT(Cumulative({-2, -90, -1, -3}, kLargest), ElementsAre(0.25, 0.5, 0.75, 1));
 }
 
-TEST(ChooseComponentTest, TakesTheIntervalThatHoldsTheNumber) {
-  const std::vector<double> cumulative = {0.25, 0.5, 1};
-  EXPECT_EQ(ChooseComponent(cumulative, 0), 0);
-  EXPECT_EQ(ChooseComponent(cumulative, 0.2499), 0);
-  EXPECT_EQ(ChooseComponent(cumulative, 0.25), 1);
-  EXPECT_EQ(ChooseComponent(cumulative, 0.5), 2);
-  EXPECT_EQ(ChooseComponent(cumulative, kHighestUniform), 2);
-}
+struct Choice {
+  std::vector<uint32_t> thresholds;
+  uint32_t highest;
 
-TEST(ChooseComponentTest, NeverTakesAFirstComponentWithoutWeight) {
-  EXPECT_EQ(ChooseComponent(Cumulative({-kInfinity, -kInfinity, 0, 0}), 0), 2);
-  EXPECT_EQ(ChooseComponent(Cumulative({-2000, 0}), 0), 1);
-}
-
-TEST(ChooseComponentTest, NeverTakesALastComponentWithoutWeight) {
-  EXPECT_EQ(ChooseComponent(Cumulative({0, 0, -kInfinity, -kInfinity}), kHighestUniform), 1);
-  EXPECT_EQ(ChooseComponent(Cumulative({0, -2000}), kHighestUniform), 0);
-}
-
-TEST(ChooseComponentTest, NeverTakesAComponentWithoutWeightInTheMiddle) {
-  const std::vector<double> cumulative = Cumulative({0, -kInfinity, 0});
-  EXPECT_EQ(ChooseComponent(cumulative, std::nextafter(0.5, 0)), 0);
-  EXPECT_EQ(ChooseComponent(cumulative, 0.5), 2);
-}
-
-// float32 sums of equal weights that end below 1: a search for a number between finds no interval.
-TEST(ChooseComponentTest, StaysInRangeWhereRoundingLeftTheSumBelowOne) {
-  int sums_below_one = 0;
-  for (int components = 2; components <= 100; ++components) {
-    std::vector<double> cumulative(components);
-    float sum = 0;
-    for (double& value : cumulative) value = sum += 1.0f / components;
-    cumulative.push_back(sum);
-    if (sum >= 1) continue;
-    ++sums_below_one;
-    EXPECT_EQ(ChooseComponent(cumulative, kHighestUniform), components - 1);
+  explicit Choice(const std::vector<double>& cumulative) : thresholds(cumulative.size()) {
+    highest = ComponentThresholds(cumulative, absl::MakeSpan(thresholds));
   }
-  EXPECT_GT(sums_below_one, 10);
+
+  // The search that the contract describes.
+  uint32_t Of(uint32_t word) const {
+    const auto above = std::upper_bound(thresholds.begin(), thresholds.end(), word);
+    return std::min(static_cast<uint32_t>(above - thresholds.begin()), highest);
+  }
+};
+
+TEST(ComponentThresholdsTest, GiveEachComponentTheWordsOfItsInterval) {
+  const Choice choice({0.25, 0.5, 1});
+  EXPECT_THAT(choice.thresholds, ElementsAre(0x40000000, 0x80000000, kHighestWord));
+  EXPECT_EQ(choice.Of(0), 0);
+  EXPECT_EQ(choice.Of(0x3fffffff), 0);
+  EXPECT_EQ(choice.Of(0x40000000), 1);
+  EXPECT_EQ(choice.Of(0x80000000), 2);
+  EXPECT_EQ(choice.Of(kHighestWord), 2);
 }
 
-TEST(ChooseComponentTest, TakesTheHeaviestAtTemperatureZero) {
-  const std::vector<double> cumulative = Cumulative({-2, -1, -1}, 0);
-  EXPECT_EQ(ChooseComponent(cumulative, 0), 1);
-  EXPECT_EQ(ChooseComponent(cumulative, kHighestUniform), 1);
+TEST(ComponentThresholdsTest, GiveTheComponentsThatAnUpperBoundOfTheWeightsGives) {
+  const std::vector<double> cumulative = Cumulative({-3, -kInfinity, -1, -20, -0.5f, -23, -2});
+  const Choice choice(cumulative);
+  for (const uint32_t threshold : choice.thresholds) {
+    for (uint32_t word : {threshold - 2, threshold - 1, threshold, threshold + 1}) {
+      const double u = (word + 0.5) * 0x1p-32;
+      const auto above = std::upper_bound(cumulative.begin(), cumulative.end(), u);
+      EXPECT_EQ(choice.Of(word), above - cumulative.begin()) << "word " << word;
+    }
+  }
+}
+
+TEST(ComponentThresholdsTest, RoundTheWeightsToTheNearestWord) {
+  EXPECT_EQ(Choice({0.4 * 0x1p-32, 1}).thresholds[0], 0);
+  EXPECT_EQ(Choice({0.5 * 0x1p-32, 1}).thresholds[0], 0);
+  EXPECT_EQ(Choice({0.6 * 0x1p-32, 1}).thresholds[0], 1);
+  EXPECT_EQ(Choice({1 - 0x1p-32, 1}).thresholds[0], kHighestWord);
+  EXPECT_EQ(Choice({1 - 0x1p-32, 1}).highest, 1);
+  EXPECT_EQ(Choice({1 - 0x1p-34, 1}).highest, 0);
+}
+
+TEST(ComponentThresholdsTest, NeverGiveAWordToAFirstComponentWithoutWeight) {
+  EXPECT_EQ(Choice(Cumulative({-kInfinity, -kInfinity, 0, 0})).Of(0), 2);
+  EXPECT_EQ(Choice(Cumulative({-2000, 0})).Of(0), 1);
+}
+
+TEST(ComponentThresholdsTest, NeverGiveAWordToALastComponentWithoutWeight) {
+  EXPECT_EQ(Choice(Cumulative({0, 0, -kInfinity, -kInfinity})).Of(kHighestWord), 1);
+  EXPECT_EQ(Choice(Cumulative({0, -2000})).Of(kHighestWord), 0);
+}
+
+TEST(ComponentThresholdsTest, NeverGiveAWordToAComponentWithoutWeightInTheMiddle) {
+  const Choice choice(Cumulative({0, -kInfinity, 0}));
+  EXPECT_EQ(choice.Of(0x7fffffff), 0);
+  EXPECT_EQ(choice.Of(0x80000000), 2);
+}
+
+TEST(ComponentThresholdsTest, StayInRangeForEveryNumberOfEqualComponents) {
+  for (int components = 1; components <= 200; ++components) {
+    const Choice choice(Cumulative(std::vector<float>(components, -1)));
+    EXPECT_EQ(choice.Of(kHighestWord), components - 1);
+    EXPECT_EQ(choice.Of(0), 0);
+  }
+}
+
+TEST(ComponentThresholdsTest, GiveEveryWordToTheHeaviestAtTemperatureZero) {
+  const Choice choice(Cumulative({-2, -1, -1}, 0));
+  EXPECT_EQ(choice.Of(0), 1);
+  EXPECT_EQ(choice.Of(kHighestWord), 1);
 }
 
 }  // namespace

@@ -147,19 +147,6 @@ TEST(DensityExtremesTest, IsNeverNanForAFullCovariance) {
   }
 }
 
-TEST(DensityTest, EvaluatesManyPointsAsItDoesOne) {
-  constexpr int64_t kDims = 30;
-  constexpr int64_t kPoints = 20;
-  const Mixture mixture = RandomMixture(EveryNoiseModel(7, kDims)[0], 1, 3);
-  const std::vector<float> y = RandomNumbers(kPoints * kDims, 2, 4);
-  std::vector<float> together(kPoints);
-  LogDensity(mixture.Row(0), y, absl::MakeSpan(together));
-  for (int64_t point = 0; point < kPoints; ++point) {
-    const auto begin = y.begin() + point * kDims;
-    EXPECT_EQ(LogDensityAt(mixture, {begin, begin + kDims}), together[point]);
-  }
-}
-
 TEST(DensityTest, AcceptsNoPointAtAll) {
   std::vector<float> none;
   LogDensity(DiagonalMixture({0}, {0}, {1}).Row(0), none, absl::MakeSpan(none));

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -132,11 +133,11 @@ INSTANTIATE_TEST_SUITE_P(EveryNoiseModel, SamplingStatisticsTest, ::testing::Ran
                          });
 
 // Standard normal draws: [count, dims].
-std::vector<float> StandardNormals(int64_t count, int64_t dims, int64_t row) {
+std::vector<float> StandardNormals(int64_t count, int64_t dims, int64_t row, uint64_t seed = 0) {
   const Mixture mixture =
       DiagonalMixture({0}, std::vector<float>(dims, 0), std::vector<float>(dims, 1));
   std::vector<float> samples(count * dims);
-  DrawSamples(mixture.Row(0), {}, row, absl::MakeSpan(samples), {});
+  DrawSamples(mixture.Row(0), {seed, 1, 1}, row, absl::MakeSpan(samples), {});
   return samples;
 }
 
@@ -164,6 +165,27 @@ TEST(SampleIndependenceTest, SuccessiveSamplesAreUncorrelated) {
               kStandardErrors / std::sqrt(kDraws));
 }
 
+// The two numbers of a pair have one radius, which only their squares would show.
+TEST(SampleIndependenceTest, SquaresOfSuccessiveSamplesAreUncorrelated) {
+  std::vector<float> squares = StandardNormals(kDraws + 2, 1, 0);
+  for (float& z : squares) z = z * z - 1;
+  for (const int64_t distance : {1, 2}) {
+    EXPECT_NEAR(Correlation(&squares[0], &squares[distance], kDraws, 1), 0,
+                kStandardErrors * 2 / std::sqrt(kDraws))
+        << "distance " << distance;
+  }
+}
+
+TEST(SampleIndependenceTest, SeedsAreUncorrelated) {
+  const std::vector<float> first = StandardNormals(kDraws, 1, 0, 0);
+  for (const uint64_t seed : {uint64_t{1}, uint64_t{1} << 32, ~uint64_t{0}}) {
+    const std::vector<float> second = StandardNormals(kDraws, 1, 0, seed);
+    EXPECT_NEAR(Correlation(first.data(), second.data(), kDraws, 1), 0,
+                kStandardErrors / std::sqrt(kDraws))
+        << "seed " << seed;
+  }
+}
+
 TEST(SampleIndependenceTest, RowsAreUncorrelated) {
   const std::vector<float> first = StandardNormals(kDraws, 1, 0);
   const std::vector<float> second = StandardNormals(kDraws, 1, 1);
@@ -179,6 +201,51 @@ TEST(SampleIndependenceTest, ComponentsDoNotDependOnTheNumbersDrawn) {
   double sum = 0;
   for (int64_t s = 0; s < kDraws; ++s) sum += (components[s] == 0 ? 1 : -1) * samples[s];
   EXPECT_NEAR(sum / kDraws, 0, kStandardErrors / std::sqrt(kDraws));
+}
+
+// A hundred million draws: what a flaw in the tails or in the moments would need to show.
+class ManyNormalsTest : public ::testing::Test {
+ protected:
+  static constexpr int64_t kRows = 100;
+  static constexpr int64_t kPerRow = 1'000'000;
+  static constexpr double kCount = kRows * kPerRow;
+
+  ManyNormalsTest() {
+    for (int64_t row = 0; row < kRows; ++row) {
+      for (const double z : StandardNormals(kPerRow, 1, row)) {
+        const double square = z * z;
+        sums_[0] += z;
+        sums_[1] += square;
+        sums_[2] += square * z;
+        sums_[3] += square * square;
+        beyond_four_ += square > 16;
+        beyond_five_ += square > 25;
+        largest_square_ = std::max(largest_square_, square);
+      }
+    }
+  }
+
+  double sums_[4] = {};
+  int64_t beyond_four_ = 0;
+  int64_t beyond_five_ = 0;
+  double largest_square_ = 0;
+};
+
+TEST_F(ManyNormalsTest, HaveTheMomentsAndTheTailsOfTheNormalDistribution) {
+  // The variances of z, z^2, z^3 and z^4, and their means.
+  constexpr double kVariances[] = {1, 2, 15, 96};
+  constexpr double kMeans[] = {0, 1, 0, 3};
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_NEAR(sums_[i] / kCount, kMeans[i], kStandardErrors * std::sqrt(kVariances[i] / kCount))
+        << "moment " << i + 1;
+  }
+  const double expected_beyond_four = kCount * 2 * NormalCdf(-4);
+  const double expected_beyond_five = kCount * 2 * NormalCdf(-5);
+  EXPECT_NEAR(beyond_four_, expected_beyond_four,
+              kStandardErrors * std::sqrt(expected_beyond_four));
+  EXPECT_NEAR(beyond_five_, expected_beyond_five,
+              kStandardErrors * std::sqrt(expected_beyond_five));
+  EXPECT_LT(largest_square_, 66 * std::log(2.0));
 }
 
 }  // namespace

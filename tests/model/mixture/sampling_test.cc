@@ -7,16 +7,12 @@
 #include <limits>
 #include <vector>
 
-#include "model/mixture/component_choice.h"
-#include "model/mixture/normal.h"
-#include "model/mixture/philox.h"
 #include "tests/support/noise_models.h"
 
 namespace mdn {
 namespace {
 
 using ::testing::Each;
-using ::testing::ElementsAre;
 using ::testing::Not;
 
 struct Draws {
@@ -71,7 +67,7 @@ TEST(SamplingTest, EveryBitOfTheSeedChangesTheDraws) {
 
 TEST(SamplingTest, EveryBitOfTheRowChangesTheDraws) {
   const std::vector<float> samples = Draw(SomeMixture(), 10).samples;
-  for (int bit = 0; bit < 48; ++bit) {
+  for (int bit = 0; bit < 63; ++bit) {
     EXPECT_NE(Draw(SomeMixture(), 10, {}, int64_t{1} << bit).samples, samples) << bit;
   }
 }
@@ -94,58 +90,6 @@ TEST(SamplingTest, MoreDimensionsKeepTheNumbersOfTheFirst) {
     first_dims.resize(dims);
     EXPECT_EQ(Draw(small, 1).samples, first_dims) << dims << " dimensions";
   }
-}
-
-constexpr uint64_t kLayoutSeed = 0x0123456789abcdef;
-constexpr int64_t kLayoutRow = 0x223344556677;
-
-PhiloxCounter LayoutBlock(uint32_t block, uint32_t sample) {
-  return Philox({block, sample, 0x44556677, 0x22330000}, {0x89abcdef, 0x01234567});
-}
-
-// The first ten numbers of a sample, as the documented layout places them.
-std::vector<double> LayoutNormals(uint32_t sample) {
-  std::vector<double> z;
-  for (uint32_t block = 0; block < 3; ++block) {
-    const PhiloxCounter words = LayoutBlock(block, sample);
-    const NormalPair first = BoxMuller(words[0], words[1]);
-    const NormalPair second = BoxMuller(words[2], words[3]);
-    if (block > 0) z.insert(z.end(), {first.first, first.second});
-    z.insert(z.end(), {second.first, second.second});
-  }
-  return z;
-}
-
-int LayoutComponent(const Mixture& mixture, uint32_t sample) {
-  std::vector<double> cumulative(mixture.shape.components);
-  CumulativeWeights(mixture.log_pi, 1, absl::MakeSpan(cumulative));
-  const PhiloxCounter words = LayoutBlock(0, sample);
-  return ChooseComponent(cumulative, ((uint64_t{words[0]} << 32 | words[1]) >> 11) * 0x1p-53);
-}
-
-TEST(SamplingTest, FollowsTheDocumentedLayout) {
-  for (int64_t dims = 1; dims <= 10; ++dims) {
-    const Mixture mixture = SomeMixture(3, dims);
-    const Draws draws = Draw(mixture, 4, WithSeed(kLayoutSeed), kLayoutRow);
-    for (size_t i = 0; i < draws.samples.size(); ++i) {
-      const int component = LayoutComponent(mixture, i / dims);
-      EXPECT_EQ(draws.components[i / dims], component);
-      const double sigma = mixture.sigma[component * dims + i % dims];
-      EXPECT_FLOAT_EQ(draws.samples[i],
-                      MeanOf(mixture, draws, i) + sigma * LayoutNormals(i / dims)[i % dims]);
-    }
-  }
-}
-
-// Known values, so that a change of a bit is seen on whatever machine runs this.
-TEST(SamplingTest, KeepsItsBits) {
-  const Mixture mixture = DiagonalMixture({-1.5f, -0.5f, -1.75f}, {-4, 2, 0, 1, 4, -2, 0.5f, 3, -1},
-                                          {0.5f, 1, 2, 0.25f, 3, 0.1f, 1, 1, 7});
-  const Draws draws = Draw(mixture, 3, WithSeed(20240607), 2);
-  EXPECT_THAT(draws.components, ElementsAre(0, 0, 2));
-  EXPECT_THAT(draws.samples, ElementsAre(-0x1.9452aap+1f, 0x1.3c638ap+1f, 0x1.205936p+2f,
-                                         -0x1.f55c12p+1f, 0x1.7f412ep-1f, 0x1.cd4082p-1f,
-                                         0x1.fdd2c6p-1f, 0x1.17fa5p+1f, -0x1.c0593ap+0f));
 }
 
 TEST(SamplingTest, FullCovarianceWithoutCorrelationGivesTheDiagonalsDraws) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -36,6 +37,17 @@ void LogOfAll(const std::vector<float>& x, std::vector<float>& y) {
   ForEachVector(x, y, [](auto d, auto v) HWY_ATTR { return Log(d, v); });
 }
 
+void NormalExpOfAll(const std::vector<float>& x, std::vector<float>& y) {
+  ForEachVector(x, y, [](auto d, auto v) HWY_ATTR { return NormalExp(d, v); });
+}
+
+void BoundedExpOfAll(const std::vector<double>& x, std::vector<double>& y) {
+  const hn::ScalableTag<double> d;
+  for (size_t i = 0; i < x.size(); i += hn::Lanes(d)) {
+    hn::StoreU(BoundedExp(d, hn::LoadU(d, &x[i])), d, &y[i]);
+  }
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace mdn
@@ -52,6 +64,8 @@ namespace {
 
 HWY_EXPORT(ExpOfAll);
 HWY_EXPORT(LogOfAll);
+HWY_EXPORT(NormalExpOfAll);
+HWY_EXPORT(BoundedExpOfAll);
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -189,6 +203,37 @@ TEST(VectorMathTest, LogHasTheSpecialValuesOfTheCLibrary) {
       EXPECT_TRUE(y[i] == expected[i] || (std::isnan(y[i]) && std::isnan(expected[i])))
           << hwy::TargetName(target) << ", number " << i << ": " << y[i];
     }
+  });
+}
+
+TEST(VectorMathTest, NormalExpGivesTheBitsOfExp) {
+  std::vector<float> x(64 * 50000);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = -87 + 175 * (static_cast<float>(i) / x.size());
+  ForEverySimdTarget([&x](int64_t target) {
+    std::vector<float> y(x.size());
+    HWY_DYNAMIC_DISPATCH(NormalExpOfAll)(x, y);
+    EXPECT_EQ(y, Evaluate(kExp, x)) << hwy::TargetName(target);
+    std::vector<float> nan(kWholeVectors, kNaN);
+    HWY_DYNAMIC_DISPATCH(NormalExpOfAll)(nan, nan);
+    EXPECT_TRUE(std::isnan(nan[0])) << hwy::TargetName(target);
+  });
+}
+
+TEST(VectorMathTest, BoundedExpIsWithinTwoUnitsAndFinite) {
+  std::vector<double> x(64 * 4000);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = -708 + 1417 * (static_cast<double>(i) / x.size());
+  x[1] = 1e300;
+  x[2] = -1e300;
+  x[3] = 709;
+  ForEverySimdTarget([&x](int64_t target) {
+    std::vector<double> y(x.size());
+    HWY_DYNAMIC_DISPATCH(BoundedExpOfAll)(x, y);
+    double worst = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const long double exact = std::exp(std::clamp<long double>(x[i], -708, 709));
+      worst = std::max(worst, static_cast<double>(std::fabs(y[i] - exact) / exact));
+    }
+    EXPECT_LT(worst, 2 * 0x1p-53 * 2) << hwy::TargetName(target);
   });
 }
 

@@ -1,0 +1,292 @@
+#include "client/load/generator.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace mdn::load {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Time = Clock::time_point;
+using std::chrono::nanoseconds;
+
+// Different requests that take turns.
+constexpr int kRequests = 64;
+constexpr int kMostUnderWay = 65536;
+// gRPC waits in whole milliseconds, so a moment nearer than this is waited for by looking.
+constexpr std::chrono::microseconds kNear(1500);
+// How long it may take to see that the load is to stop.
+constexpr std::chrono::milliseconds kPatience(50);
+
+gpr_timespec ToGrpcTime(Time time) {
+  const nanoseconds since_boot = time.time_since_epoch();
+  gpr_timespec result = gpr_time_0(GPR_CLOCK_MONOTONIC);
+  result.tv_sec = since_boot.count() / 1'000'000'000;
+  result.tv_nsec = static_cast<int32_t>(since_boot.count() % 1'000'000'000);
+  return result;
+}
+
+double Seconds(nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
+
+double ProcessCpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) { return time.tv_sec + time.tv_usec / 1e6; };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+int UsableProcessors() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  // Channels to the same server would share one connection.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetMaxReceiveMessageSize(-1);
+  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+absl::StatusOr<std::vector<std::shared_ptr<grpc::Channel>>> OpenChannels(
+    const GeneratorOptions& options) {
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (int i = 0; i < options.connections; ++i) {
+    channels.push_back(OpenChannel(options.servers[i % options.servers.size()]));
+    channels.back()->GetState(/*try_to_connect=*/true);
+  }
+  const auto deadline =
+      std::chrono::system_clock::now() +
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(options.timeout);
+  for (int i = 0; i < options.connections; ++i) {
+    if (channels[i]->WaitForConnected(deadline)) continue;
+    return absl::UnavailableError(absl::StrCat("connection ", i + 1, " of ", options.connections,
+                                               " to ", options.servers[i % options.servers.size()],
+                                               " was not ready in time"));
+  }
+  return channels;
+}
+
+/// `whole` shared by `workers` as evenly as can be.
+int64_t Share(int64_t whole, int64_t workers, int64_t worker) {
+  return whole / workers + (worker < whole % workers ? 1 : 0);
+}
+
+struct Call {
+  std::optional<grpc::ClientContext> context;
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader;
+  Time due;
+};
+
+}  // namespace
+
+/// The connections of one thread, which sends and receives on one completion queue.
+class LoadGenerator::Worker {
+ public:
+  Worker(const Workload& workload, nanoseconds timeout, uint64_t seed)
+      : method_(MethodName(workload.rpc)),
+        timeout_(timeout),
+        requests_(MakeRequests(workload, kRequests, seed)) {}
+
+  ~Worker() {
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  void AddConnection(const std::shared_ptr<grpc::Channel>& channel) {
+    stubs_.emplace_back(channel);
+  }
+
+  /// This worker's part of the phase, from `begin` on. `index` of `workers`.
+  LoadResult Run(const LoadPhase& phase, int index, int workers, Time begin,
+                 const std::atomic<bool>& stop) {
+    result_ = LoadResult();
+    result_.open_loop = phase.rate > 0;
+    end_ = begin + phase.duration;
+    left_ = Share(phase.max_requests, workers, index);
+    stop_ = &stop;
+    if (result_.open_loop) {
+      RunOpen(ArrivalSchedule(phase.arrivals, phase.rate / workers, phase.seed + index,
+                              (index + 1.0) / workers),
+              begin);
+    } else {
+      RunClosed(static_cast<int>(Share(phase.concurrency, workers, index)));
+    }
+    const bool window_closed = Clock::now() >= end_;
+    Drain();
+    result_.window_seconds = Seconds(window_closed ? phase.duration : Clock::now() - begin);
+    return std::move(result_);
+  }
+
+ private:
+  bool MaySend(Time now) const { return now < end_ && left_ > 0 && !*stop_; }
+
+  void RunClosed(int concurrency) {
+    for (int i = 0; i < concurrency && MaySend(Clock::now()); ++i) Send(Clock::now());
+    while (under_way_ > 0 && MaySend(Clock::now())) {
+      if (!ReceiveUntil(Clock::now() + kPatience)) continue;
+      const Time now = Clock::now();
+      if (MaySend(now)) Send(now);
+    }
+  }
+
+  void RunOpen(ArrivalSchedule schedule, Time begin) {
+    Time due = begin + schedule.Next();
+    for (Time now = Clock::now(); MaySend(now); now = Clock::now()) {
+      if (due <= now && under_way_ < kMostUnderWay) {
+        result_.lag.Record((now - due).count());
+        Send(due);
+        due = begin + schedule.Next();
+        // What comes in waits in the socket while nothing but sending is done.
+        ReceiveUntil(Time::min());
+      } else {
+        const Time until = std::min({due, end_, now + kPatience});
+        ReceiveUntil(until - now > kNear ? until - kNear : Time::min());
+      }
+    }
+  }
+
+  void Drain() {
+    while (under_way_ > 0) {
+      if (*stop_) CancelAll();
+      ReceiveUntil(Clock::now() + kPatience);
+    }
+  }
+
+  void CancelAll() {
+    for (const auto& call : calls_) {
+      if (call->reader != nullptr) call->context->TryCancel();
+    }
+  }
+
+  void Send(Time due) {
+    Call& call = FreeCall();
+    call.due = due;
+    call.context.emplace();
+    call.context->set_deadline(ToGrpcTime(due + timeout_));
+    call.reader = stubs_[next_stub_].PrepareUnaryCall(&*call.context, method_,
+                                                      requests_[next_request_], &queue_);
+    call.reader->StartCall();
+    call.reader->Finish(&call.response, &call.status, &call);
+    next_stub_ = (next_stub_ + 1) % stubs_.size();
+    next_request_ = (next_request_ + 1) % requests_.size();
+    ++under_way_;
+    --left_;
+  }
+
+  Call& FreeCall() {
+    if (free_calls_.empty()) {
+      calls_.push_back(std::make_unique<Call>());
+      return *calls_.back();
+    }
+    Call* const call = free_calls_.back();
+    free_calls_.pop_back();
+    return *call;
+  }
+
+  /// Takes one answer, if one comes until then.
+  bool ReceiveUntil(Time until) {
+    void* tag = nullptr;
+    bool ok = false;
+    const gpr_timespec deadline =
+        until == Time::min() ? gpr_inf_past(GPR_CLOCK_MONOTONIC) : ToGrpcTime(until);
+    if (queue_.AsyncNext(&tag, &ok, deadline) != grpc::CompletionQueue::GOT_EVENT) return false;
+    Call& call = *static_cast<Call*>(tag);
+    Count(call, Clock::now());
+    call.reader.reset();
+    call.context.reset();
+    call.response.Clear();
+    free_calls_.push_back(&call);
+    --under_way_;
+    return true;
+  }
+
+  void Count(const Call& call, Time now) {
+    if (*stop_ && call.status.error_code() == grpc::StatusCode::CANCELLED) return;
+    ++result_.answers[std::min<int>(call.status.error_code(), kStatusCodes - 1)];
+    if (!call.status.ok()) return;
+    const nanoseconds latency = now - call.due;
+    result_.latency.Record(latency.count());
+    result_.response_bytes += static_cast<int64_t>(call.response.Length());
+    if (latency > timeout_) {
+      ++result_.late;
+    } else if (now <= end_) {
+      ++result_.in_window;
+    }
+  }
+
+  const std::string method_;
+  const nanoseconds timeout_;
+  const std::vector<grpc::ByteBuffer> requests_;
+  grpc::CompletionQueue queue_;
+  std::vector<grpc::GenericStub> stubs_;
+  std::vector<std::unique_ptr<Call>> calls_;
+  std::vector<Call*> free_calls_;
+  size_t next_stub_ = 0;
+  size_t next_request_ = 0;
+
+  // Of the phase.
+  LoadResult result_;
+  Time end_;
+  int64_t left_ = 0;
+  int64_t under_way_ = 0;
+  const std::atomic<bool>* stop_ = nullptr;
+};
+
+LoadGenerator::LoadGenerator() = default;
+LoadGenerator::~LoadGenerator() = default;
+
+absl::StatusOr<std::unique_ptr<LoadGenerator>> LoadGenerator::Connect(
+    const GeneratorOptions& options, const Workload& workload) {
+  auto channels = OpenChannels(options);
+  if (!channels.ok()) return channels.status();
+  std::unique_ptr<LoadGenerator> generator(new LoadGenerator);
+  const int threads = std::min(options.threads, options.connections);
+  for (int i = 0; i < threads; ++i) {
+    generator->workers_.push_back(std::make_unique<Worker>(workload, options.timeout, i));
+  }
+  for (size_t i = 0; i < channels->size(); ++i) {
+    generator->workers_[i % threads]->AddConnection((*channels)[i]);
+  }
+  return generator;
+}
+
+LoadResult LoadGenerator::Run(const LoadPhase& phase, const std::atomic<bool>& stop) {
+  const int workers = static_cast<int>(workers_.size());
+  std::vector<LoadResult> results(workers);
+  std::vector<std::thread> threads;
+  const double cpu_before = ProcessCpuSeconds();
+  const Time begin = Clock::now();
+  for (int i = 1; i < workers; ++i) {
+    threads.emplace_back([&, i] { results[i] = workers_[i]->Run(phase, i, workers, begin, stop); });
+  }
+  results[0] = workers_[0]->Run(phase, 0, workers, begin, stop);
+  for (std::thread& thread : threads) thread.join();
+
+  for (int i = 1; i < workers; ++i) results[0].Add(results[i]);
+  results[0].elapsed_seconds = Seconds(Clock::now() - begin);
+  results[0].cpu_seconds = ProcessCpuSeconds() - cpu_before;
+  results[0].processors = std::min(workers, UsableProcessors());
+  return std::move(results[0]);
+}
+
+}  // namespace mdn::load

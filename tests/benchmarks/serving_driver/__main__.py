@@ -1,0 +1,95 @@
+"""The serving benchmark; see ../serving, which builds what this runs."""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import report
+import scenarios
+from processes import PEERS, ROOT, Load, Processors
+
+EXTRA = ("idle", "allocations")
+
+
+def parse_arguments():
+    names = [s.name for s in scenarios.SCENARIOS] + list(EXTRA)
+    parser = argparse.ArgumentParser(prog="tests/benchmarks/serving", description=(
+        "Compares the server with an echo on its own transport, a plain C++ server with LibTorch "
+        "and a Python server, on one processor each, and tells what the goals are."))
+    parser.add_argument("--quick", action="store_true", help="about a minute, for development")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[],
+                        help="scenarios, separated by commas: " + ", ".join(names))
+    parser.add_argument("--rounds", type=int, help="default 7; 2 with --quick")
+    parser.add_argument("--seconds", type=float, help="of each run; default 3; 0.4 with --quick")
+    parser.add_argument("--widths", type=lambda text: [int(w) for w in text.split(",")],
+                        default=[], help="of the hidden layers, of 50,128,512,1024")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of the servers")
+    options = parser.parse_args()
+    unknown = set(options.only) - set(names)
+    if unknown:
+        parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
+    options.rounds = options.rounds or (2 if options.quick else 7)
+    options.seconds = options.seconds or (0.4 if options.quick else 3)
+    return options
+
+
+def chosen(options, scenario):
+    if options.only:
+        return scenario.name in options.only
+    return not options.quick or scenario.quick_widths is not None
+
+
+def machine():
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
+                if line.startswith("model name")), platform.machine())
+    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip()
+    return {"processor": cpu, "processors": os.cpu_count(), "kernel": platform.release(),
+            "commit": commit, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
+def measure(options, folder):
+    processors = Processors()
+    run = scenarios.Run(options, processors, Load(processors), folder,
+                        lambda text: print(f"serving: {text}", file=sys.stderr, flush=True))
+    run.all([s for s in scenarios.SCENARIOS if chosen(options, s)])
+    if not options.only or "allocations" in options.only:
+        run.allocations((scenarios.ECHO, scenarios.OURS), 2000 if options.quick else 20000)
+    if not options.only or "idle" in options.only:
+        run.idle(5, 1 if options.quick else 50)
+    return run
+
+
+def main():
+    options = parse_arguments()
+    random.seed(options.seed)
+    # So that the servers are stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    output = ROOT / "build" / "benchmarks" / "serving"
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mdn_serving_") as name:
+        folder = pathlib.Path(name)
+        subprocess.run(["/usr/bin/python3", PEERS / "make_models.py", folder,
+                        "50", "128", "512", "1024"], check=True,
+                       env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+        begin = time.monotonic()
+        run = measure(options, folder)
+    results = report.Results(run.results)
+    print(report.text(results))
+    (output / "results.json").write_text(json.dumps(
+        {"machine": machine(), "options": vars(options), "results": run.results}, indent=1))
+    report.picture(results, output / "cpu_per_request.png")
+    print(f"\n{time.monotonic() - begin:.0f} s; runs that something disturbed: "
+          f"{run.load.disturbed}; {output}/results.json, cpu_per_request.png")
+
+
+if __name__ == "__main__":
+    main()
