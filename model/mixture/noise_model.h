@@ -76,15 +76,15 @@ class MixtureHead {
   void Assemble(absl::Span<const float> logits, absl::Span<const float> raw, int64_t rows,
                 Mixture& mixture) const;
 
-  /// Rows of a network's outputs: row r begins at data + r * stride, and kRowPadding numbers after
-  /// its end may be read and written. Assembling overwrites all of it.
+  /// Rows of a network's outputs: row r begins at data + r * stride. What stands behind a row, up to a
+  /// whole vector of this processor's, may be read and written. Assembling overwrites all of it.
   struct RawOutputs {
     float* logits = nullptr;
     int64_t logits_stride = 0;
     float* normal = nullptr;
     int64_t normal_stride = 0;
   };
-  /// In floats: no vector is longer.
+  /// In floats; room enough behind a row on any processor.
   static constexpr int64_t kRowPadding = 64;
   /// The same for rows [first_row, first_row + rows) of a mixture that has this head's shape and
   /// those rows. Different rows may be assembled at the same time.

@@ -27,7 +27,7 @@ class RowThreads {
 
   /// Calls work(begin, end) for parts of [0, rows) of at most `part` rows each, every row once, on
   /// the caller's thread and others, and returns when all of it is done. Where the others are busy
-  /// with another Run, the caller does all the work itself.
+  /// with another Run, the caller does all the work itself. Not from within `work`.
   void Run(int64_t rows, int64_t part, absl::FunctionRef<void(int64_t, int64_t)> work);
 
  private:
