@@ -76,8 +76,9 @@ class MixtureHead {
   void Assemble(absl::Span<const float> logits, absl::Span<const float> raw, int64_t rows,
                 Mixture& mixture) const;
 
-  /// Rows of a network's outputs: row r begins at data + r * stride. What stands behind a row, up to a
-  /// whole vector of this processor's, may be read and written. Assembling overwrites all of it.
+  /// Rows of a network's outputs: row r begins at data + r * stride. What stands behind a row, up
+  /// to a whole vector of this processor's, may be read and written. Assembling overwrites all of
+  /// it.
   struct RawOutputs {
     float* logits = nullptr;
     int64_t logits_stride = 0;
