@@ -71,8 +71,8 @@ void LogModel(const ServedModel& model) {
 }
 
 int Serve(const Config& config) {
-  static EndSignals& signals = *new EndSignals;
   KeepOpenBlasSingleThreaded();
+  static EndSignals& signals = *new EndSignals;
   RouteGrpcLogs();
   RaiseOpenFileLimit();
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <cstring>
 
 #include "absl/container/fixed_array.h"
 #include "model/mixture/noise_model.h"
@@ -39,17 +40,14 @@ HWY_INLINE void Replace(float* numbers, int64_t count, const Function& function)
 // Rows whose sums' logarithms are taken together.
 constexpr int64_t kGroup = 16;
 
-// log_pi before normalisation, and the sum of its exponentials, added in the order of the
-// components, which no vector's width changes.
+// log_pi before normalisation, and the sum of its exponentials.
 float AssembleWeights(float* logits, int64_t components, float* log_pi) {
   float highest = logits[0];
   for (int64_t k = 1; k < components; ++k) highest = std::max(highest, logits[k]);
   for (int64_t k = 0; k < components; ++k) log_pi[k] = logits[k] - highest;
   Replace(logits, components,
           [highest](Vector logit) { return Exp(Tag(), hn::Sub(logit, hn::Set(Tag(), highest))); });
-  float sum = 0;
-  for (int64_t k = 0; k < components; ++k) sum += logits[k];
-  return sum;
+  return SumInBlocks(logits, components);
 }
 
 void ReplaceByLog(float* sums, int64_t count) {
@@ -98,11 +96,21 @@ void AssembleMeans(const AssemblyPlan& plan, const float* HWY_RESTRICT raw,
 
 void AssembleFixedScales(const AssemblyPlan& plan, const AssembledRow& row) {
   const double level = plan.options.fixed_noise_level;
-  const double log_level = std::log(level);
+  const double log_level = plan.log_fixed_noise_level;
   for (int64_t i = 0; i < plan.scales; ++i) {
     row.sigma[i] = static_cast<float>(level * plan.y_scale[i]);
     row.log_scale[i] = static_cast<float>(log_level + plan.log_y_scale[i]);
   }
+}
+
+// 1 where a scale in the network's units is beyond the normal numbers of float32, though it may be
+// among them in the units of y. Vectorised by the compiler.
+HWY_INLINE uint32_t IsLost(float scale) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, &scale, sizeof(bits));
+  constexpr uint32_t kLeastNormal = 0x00800000;
+  constexpr uint32_t kInfinity = 0x7f800000;
+  return bits - kLeastNormal >= kInfinity - kLeastNormal ? 1 : 0;
 }
 
 // The compiler vectorises the loops where `channel` is the identity.
@@ -121,13 +129,22 @@ HWY_INLINE void AssembleLogScales(const AssemblyPlan& plan, const float* HWY_RES
 
 template <typename Channel>
 HWY_INLINE void AssembleSigmas(const AssemblyPlan& plan, const float* HWY_RESTRICT scales,
-                               const Channel& channel, float* HWY_RESTRICT sigma) {
+                               const Channel& channel, const float* HWY_RESTRICT log_scale,
+                               float* HWY_RESTRICT sigma) {
   if (!plan.changes_units) {
     for (int64_t i = 0; i < plan.scales; ++i) sigma[i] = scales[channel(i)];
     return;
   }
   for (int64_t i = 0; i < plan.scales; ++i) {
     sigma[i] = static_cast<float>(plan.y_scale[i] * scales[channel(i)]);
+  }
+  uint32_t any_lost = 0;
+  for (int64_t i = 0; i < plan.scales; ++i) any_lost |= IsLost(scales[channel(i)]);
+  if (any_lost == 0) return;
+  for (int64_t i = 0; i < plan.scales; ++i) {
+    if (IsLost(scales[channel(i)]) != 0) {
+      sigma[i] = hn::GetLane(Exp(Tag(), hn::Set(Tag(), log_scale[i])));
+    }
   }
 }
 
@@ -136,7 +153,7 @@ HWY_INLINE void AssembleScales(const AssemblyPlan& plan, float* raw, const Chann
                                const AssembledRow& row) {
   AssembleLogScales(plan, raw + plan.scales, channel, row.log_scale);
   ReplaceByScales(raw, plan.scales, plan.normal_channels);
-  AssembleSigmas(plan, raw + plan.scales, channel, row.sigma);
+  AssembleSigmas(plan, raw + plan.scales, channel, row.log_scale, row.sigma);
 }
 
 void AssembleScales(const AssemblyPlan& plan, float* raw, const AssembledRow& row) {
@@ -207,7 +224,7 @@ void AssembleRows(const AssemblyPlan& plan, const MixtureHead::RawOutputs& raw, 
     row.mu += plan.scales;
     row.sigma += plan.scales;
     row.log_scale += plan.scales;
-    row.scale_tril += triangles;
+    if (triangles > 0) row.scale_tril += triangles;
   }
 }
 
@@ -243,12 +260,12 @@ void MixtureHead::AssembleRows(const RawOutputs& raw, int64_t first_row, int64_t
                                Mixture& mixture) const {
   assert(first_row >= 0 && first_row + rows <= mixture.rows);
   const int64_t scales = options_.components * options_.dims;
-  const AssembledRow first{&mixture.log_pi[first_row * options_.components],
-                           &mixture.mu[first_row * scales], &mixture.sigma[first_row * scales],
-                           &mixture.log_scale[first_row * scales],
-                           mixture.scale_tril.data() + first_row * scales * options_.dims};
+  const AssembledRow first{
+      &mixture.log_pi[first_row * options_.components], &mixture.mu[first_row * scales],
+      &mixture.sigma[first_row * scales], &mixture.log_scale[first_row * scales],
+      shape().full_covariance ? &mixture.scale_tril[first_row * scales * options_.dims] : nullptr};
   HWY_DYNAMIC_DISPATCH(AssembleRows)
-  ({options_, scales, normal_channels(), channel_of_scale_.data(),
+  ({options_, log_fixed_noise_level_, scales, normal_channels(), channel_of_scale_.data(),
     options_.noise_type == NoiseType::kDiagonal, changes_units_, shift_.data(), scale_.data(),
     log_scale_.data()},
    raw, rows, first);

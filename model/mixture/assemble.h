@@ -10,6 +10,8 @@ namespace mdn {
 /// What assembling a row needs of its MixtureHead. Arrays are [K, D].
 struct AssemblyPlan {
   const MixtureHead::Options& options;
+  /// 0 unless kFixed.
+  double log_fixed_noise_level;
   /// K * D.
   int64_t scales;
   int64_t normal_channels;

@@ -193,9 +193,7 @@ float LogDensityOfScalar(const Terms& terms, float y) {
     const Doubles difference = hn::Sub(hn::LoadU(d, log_terms.data() + k), highest);
     hn::StoreU(RelativeTerm(df, hn::DemoteTo(df, difference)), df, relative_terms.data() + k);
   }
-  const float* relative = relative_terms.data();
-  float sum = 0;
-  for (size_t k = 0; k < components; ++k) sum += relative[k];
+  const float sum = SumInBlocks(relative_terms.data(), static_cast<int64_t>(components));
   return hn::GetLane(LogSum<1>(hn::Set(df, sum), &highest));
 }
 
@@ -333,11 +331,23 @@ class PointBlock {
 
   // Of each point's terms, divided by the highest of them.
   HWY_INLINE void SumTerms(const Doubles (&highest)[kVectors], FloatGroup (&sums)[kGroups]) const {
+    for (FloatGroup& sum : sums) sum = hn::Zero(FloatGroupTag());
+    const int64_t components = terms_.components();
+    for (int64_t begin = 0; begin < components; begin += kSumBlock) {
+      FloatGroup block[kGroups];
+      SumBlock(begin, std::min(begin + kSumBlock, components), highest, block);
+      for (size_t group = 0; group < kGroups; ++group) {
+        sums[group] = hn::Add(sums[group], block[group]);
+      }
+    }
+  }
+
+  HWY_INLINE void SumBlock(int64_t begin, int64_t end, const Doubles (&highest)[kVectors],
+                           FloatGroup (&sums)[kGroups]) const {
     const FloatGroupTag d;
     for (FloatGroup& sum : sums) sum = hn::Zero(d);
-    const double* log_terms = log_terms_.data();
-    const int64_t components = terms_.components();
-    for (int64_t k = 0; k < components; ++k, log_terms += kPoints) {
+    const double* log_terms = log_terms_.data() + begin * kPoints;
+    for (int64_t k = begin; k < end; ++k, log_terms += kPoints) {
       for (size_t group = 0; group < kGroups; ++group) {
         Doubles difference[kGroup];
         for (size_t i = 0; i < kGroup; ++i) {

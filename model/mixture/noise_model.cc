@@ -96,6 +96,9 @@ MixtureHead::MixtureHead(Options options) : options_(std::move(options)) {
   if (options_.y_scale.empty()) options_.y_scale.assign(options_.dims, 1.0);
   assert(options_.y_shift.size() == options_.dims && options_.y_scale.size() == options_.dims);
 
+  if (options_.noise_type == NoiseType::kFixed) {
+    log_fixed_noise_level_ = std::log(options_.fixed_noise_level);
+  }
   for (int64_t k = 0; k < options_.components; ++k) {
     for (int64_t d = 0; d < options_.dims; ++d) {
       shift_.push_back(options_.y_shift[d]);

@@ -96,6 +96,8 @@ class MixtureHead {
   /// [K, D]
   std::vector<int64_t> channel_of_scale_;
   bool changes_units_ = false;
+  /// 0 unless kFixed.
+  double log_fixed_noise_level_ = 0;
   /// y = shift + scale * (what the network models), for every mean and scale. [K, D]
   std::vector<double> shift_, scale_, log_scale_;
 };

@@ -12,6 +12,7 @@
 #endif
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 
 HWY_BEFORE_NAMESPACE();
@@ -134,6 +135,22 @@ HWY_INLINE V Log(D d, V x) {
   log = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), hn::Set(d, -kInfinity), log);
   log = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::NaN(d), log);
   return hn::IfThenElse(hn::Lt(x, hn::Set(d, kInfinity)), log, x);
+}
+
+/// Terms that are added one after the other before their sum joins the others': with thousands of
+/// components a single chain of additions drifts.
+constexpr int64_t kSumBlock = 32;
+
+/// terms[0] + terms[1] + …, in blocks of kSumBlock: an order that no vector's width changes.
+HWY_INLINE float SumInBlocks(const float* terms, int64_t count) {
+  float total = 0;
+  for (int64_t begin = 0; begin < count; begin += kSumBlock) {
+    const int64_t end = begin + kSumBlock < count ? begin + kSumBlock : count;
+    float sum = 0;
+    for (int64_t i = begin; i < end; ++i) sum += terms[i];
+    total += sum;
+  }
+  return total;
 }
 
 }  // namespace HWY_NAMESPACE

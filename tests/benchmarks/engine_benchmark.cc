@@ -25,6 +25,15 @@ constexpr NetworkSize kSizes[] = {
     {1, 1, 3, 50}, {8, 4, 5, 128}, {16, 4, 8, 256}, {64, 16, 8, 512}, {64, 32, 16, 1024}};
 constexpr int64_t kRows[] = {1, 2, 8, 32, 128, 512, 4096};
 
+// Biases cost no multiply-add: they begin the sums.
+int64_t MultiplyAddsOfARow(const Checkpoint& checkpoint) {
+  int64_t weights = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (tensor.shape.size() == 2) weights += static_cast<int64_t>(tensor.values.size());
+  }
+  return weights;
+}
+
 int64_t Weights(const Checkpoint& checkpoint) {
   int64_t weights = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) {
@@ -41,12 +50,9 @@ void Evaluate(benchmark::State& state, const Checkpoint& checkpoint, int64_t row
     evaluate(x, rows);
     benchmark::ClobberMemory();
   }
-  // Biases are added for nothing: they begin the sums.
   state.counters["multiply_adds"] =
-      benchmark::Counter(static_cast<double>(rows * Weights(checkpoint)),
+      benchmark::Counter(static_cast<double>(rows * MultiplyAddsOfARow(checkpoint)),
                          benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["rows"] =
-      benchmark::Counter(static_cast<double>(rows), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void MultiplyAdds(benchmark::State& state) {
@@ -61,8 +67,6 @@ void ReadWeights(benchmark::State& state, int64_t weights) {
   const auto numbers = hwy::AllocateAligned<float>(count);
   std::fill_n(numbers.get(), count, 1.0f);
   for (auto _ : state) benchmark::DoNotOptimize(ReadAtPeak({numbers.get(), size_t(count)}));
-  state.counters["bytes"] = benchmark::Counter(static_cast<double>(4 * weights),
-                                               benchmark::Counter::kIsIterationInvariantRate);
 }
 
 template <typename Function>

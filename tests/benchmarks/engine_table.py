@@ -17,7 +17,7 @@ def read(paths):
             if run["run_type"] != "iteration" or "error_message" in run:
                 continue
             times[run["run_name"]].append(run["cpu_time"])
-            for key in ("multiply_adds", "bytes", "items_per_second"):
+            for key in ("multiply_adds", "items_per_second"):
                 if key in run:
                     counters[run["run_name"]][key].append(run[key])
     return (

@@ -12,7 +12,7 @@ namespace mdn {
 int64_t MultiplyAddAtPeak(int64_t rounds);
 
 /// Reads every number once, in order, as fast as one core can. Returns their sum, in some order.
-/// The memory is aligned to 128 bytes, the size a multiple of 512.
+/// The memory is aligned to a vector, the size a multiple of 512.
 float ReadAtPeak(absl::Span<const float> numbers);
 
 }  // namespace mdn

@@ -45,8 +45,8 @@ struct Kernels {
   /// Vectors in a panel, at most.
   int64_t panel_vectors = 0;
 
-  /// Evaluates rows [0, rows) of a layer: every panel has `inputs` inputs. Outputs are written in
-  /// whole vectors. A NaN stays one through kRelu.
+  /// Evaluates rows [0, rows) of a layer, at least one: every panel has `inputs` inputs. Outputs
+  /// are written in whole vectors. A NaN stays one through kRelu.
   void (*evaluate_layer)(absl::Span<const Panel> panels, int64_t inputs, Activation activation,
                          ActivationsIn in, int64_t rows, ActivationsOut out);
 };

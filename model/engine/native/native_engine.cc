@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "hwy/aligned_allocator.h"
+#include "model/engine/native/aligned_memory.h"
 #include "model/engine/native/kernels.h"
 #include "model/engine/native/packed_layer.h"
 #include "model/engine/native/row_threads.h"
@@ -27,10 +27,10 @@ int64_t RoundUp(int64_t value, int64_t multiple) {
 /// Memory of this thread's, which grows to the largest size that was asked for. Its contents do not
 /// outlive the caller's use.
 float* ThreadScratch(int64_t numbers) {
-  thread_local hwy::AlignedFreeUniquePtr<float[]> memory;
+  thread_local AlignedMemory memory;
   thread_local int64_t size = 0;
   if (size < numbers) {
-    memory = hwy::AllocateAligned<float>(numbers);
+    memory = AllocateAlignedMemory(numbers);
     size = numbers;
   }
   return memory.get();

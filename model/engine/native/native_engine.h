@@ -17,7 +17,7 @@ struct NativeEngineOptions {
 /// Evaluates the standard network without LibTorch, with the vector instructions of this processor.
 /// A row's numbers are the same bits alone and in any batch, at any place in it, on any number of
 /// threads, and on every processor with fused multiply-add (AVX2, AVX-512, NEON). Evaluate
-/// allocates no memory but for a thread's first call and for growth of the mixture.
+/// allocates no memory but where the mixture, or a thread's scratch memory, grows.
 /// INVALID_ARGUMENT: a TorchScript archive, which only the torch engine can evaluate.
 absl::StatusOr<std::unique_ptr<Engine>> MakeNativeEngine(const Checkpoint& checkpoint,
                                                          const NativeEngineOptions& options = {});

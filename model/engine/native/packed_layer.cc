@@ -29,7 +29,7 @@ PackedLayer::PackedLayer(const Kernels& kernels, absl::Span<const DenseLayer> pa
     panels += RoundUp(Outputs(part), panel_width) / panel_width;
     most_outputs = std::max(most_outputs, Outputs(part));
   }
-  memory_ = hwy::AllocateAligned<float>(columns * (1 + inputs_) + panels * kLineFloats);
+  memory_ = AllocateAlignedMemory(columns * (1 + inputs_) + panels * kLineFloats);
   float* memory = memory_.get();
   // The parts take turns, so that kernels can evaluate two panels of one width side by side.
   for (int64_t output = 0; output < most_outputs; output += panel_width) {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "hwy/aligned_allocator.h"
 #include "model/checkpoint/checkpoint.h"
+#include "model/engine/native/aligned_memory.h"
 #include "model/engine/native/kernels.h"
 
 namespace mdn {
@@ -37,7 +37,7 @@ class PackedLayer {
   const int64_t lanes_;
   const int64_t panel_vectors_;
   const int64_t inputs_;
-  hwy::AlignedFreeUniquePtr<float[]> memory_;
+  AlignedMemory memory_;
   std::vector<Panel> panels_;
 };
 

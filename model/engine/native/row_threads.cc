@@ -1,11 +1,16 @@
 #include "model/engine/native/row_threads.h"
 
 #include <algorithm>
+#include <system_error>
 
 namespace mdn {
 
 RowThreads::RowThreads(int threads) {
-  for (int i = 1; i < threads; ++i) helpers_.emplace_back([this] { Help(); });
+  try {
+    for (int i = 1; i < threads; ++i) helpers_.emplace_back([this] { Help(); });
+  } catch (const std::system_error&) {
+    // The system has no more of them; those that run share the rows.
+  }
 }
 
 RowThreads::~RowThreads() {

@@ -16,7 +16,8 @@ namespace mdn {
 /// between. Thread-safe.
 class RowThreads {
  public:
-  /// As many threads work together, the caller's included. At least 1.
+  /// As many threads work together, the caller's included, or as many as the system grants. At
+  /// least 1.
   explicit RowThreads(int threads);
   /// No Run may be under way.
   ~RowThreads();

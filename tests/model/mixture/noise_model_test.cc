@@ -157,6 +157,30 @@ TEST(MixtureHeadTest, LogScaleSurvivesTheUnderflowOfSigma) {
   EXPECT_EQ(mixture.FirstNonFiniteRow(0, 1), -1);
 }
 
+// What the network models is out of float32's range; what it means is not.
+TEST(MixtureHeadTest, SigmaKeepsTheRangeOfItsUnits) {
+  for (const auto& [raw, y_scale] :
+       {std::pair<float, double>{90, 1e-3}, {-105, 1e12}, {-100, 1e6}}) {
+    MixtureHead::Options options = Options(NoiseType::kDiagonal, 1, 1);
+    options.y_shift = {0};
+    options.y_scale = {y_scale};
+    const Mixture mixture = Assemble(options, {0}, {0, raw});
+    EXPECT_NEAR(mixture.sigma[0] / (std::exp(raw + kEpsilon) * y_scale), 1, 1e-5) << raw;
+  }
+}
+
+TEST(MixtureHeadTest, WeightsOfManyComponentsSumToOne) {
+  for (const int components : {1024, 65536}) {
+    std::vector<float> logits(components, -3.0f);
+    logits.front() = 0;
+    const Mixture mixture =
+        Assemble(Options(NoiseType::kFixed, components, 1), logits, std::vector<float>(components));
+    double sum = 0;
+    for (const double log_pi : mixture.log_pi) sum += std::exp(log_pi);
+    EXPECT_NEAR(sum, 1, 1e-5) << components;
+  }
+}
+
 TEST(MixtureHeadTest, OverflowOfSigmaIsFound) {
   for (const NoiseType type : {NoiseType::kDiagonal, NoiseType::kIsotropic,
                                NoiseType::kIsotropicAcrossClusters, NoiseType::kFull}) {
