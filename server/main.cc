@@ -75,6 +75,7 @@ int Serve(const Config& config) {
   KeepOpenBlasSingleThreaded();
   RouteGrpcLogs();
   RaiseOpenFileLimit();
+  StopDeadlockDetection();
 
   absl::StatusOr<std::shared_ptr<ServedModel>> model = LoadModel(config);
   if (!model.ok()) {

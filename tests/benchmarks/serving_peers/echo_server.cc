@@ -98,6 +98,7 @@ void Poll(Queue& queue) {
 
 int Serve() {
   RaiseOpenFileLimit();
+  StopDeadlockDetection();
   EchoService echo;
   echo.model = {absl::GetFlag(FLAGS_model_name), absl::GetFlag(FLAGS_dim_in),
                 absl::GetFlag(FLAGS_components), absl::GetFlag(FLAGS_dims)};
