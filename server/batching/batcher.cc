@@ -97,7 +97,7 @@ void Batcher::Work(std::unique_lock<std::mutex> lock, SteadyTime now) {
       lock.unlock();
       Evaluate(*evaluation);
       lock.lock();
-      done.Append(queue_.Return(evaluation->batch));
+      done.Append(queue_.Return(options_.now(), evaluation->batch));
       idle_.push_back(evaluation);
     }
     look_again = evaluation != nullptr && !queue_.empty();

@@ -20,7 +20,8 @@ namespace mdn {
 /// engine free is evaluated at once, alone; tasks that come meanwhile wait, and whoever finishes
 /// takes all that waits, up to max_batch_rows, as the next batch.
 ///
-/// What a task is told, once: OK · RESOURCE_EXHAUSTED, more rows than may still wait ·
+/// What a task is told, once: OK · RESOURCE_EXHAUSTED, more rows than may still wait, or no time to
+/// wait for its turn ·
 /// DEADLINE_EXCEEDED, its deadline came before its turn; its rows are not evaluated from then on ·
 /// what Cancel gave · INTERNAL, the engine failed, or gave this task numbers that are not finite.
 ///
