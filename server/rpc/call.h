@@ -11,18 +11,10 @@
 
 #include "absl/status/status.h"
 #include "server/batching/task.h"
+#include "server/rpc/poller.h"
 #include "server/rpc/status.h"
 
 namespace mdn {
-
-/// What a completion queue's tag points to.
-class CompletionEvent {
- public:
-  virtual void Complete(bool ok) = 0;
-
- protected:
-  ~CompletionEvent() = default;
-};
 
 /// An event that calls a member function of its owner.
 template <class Owner>
