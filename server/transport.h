@@ -21,7 +21,7 @@ void RouteGrpcLogs();
 /// Raises the limit of open files to the most that is allowed; one connection takes one.
 void RaiseOpenFileLimit();
 
-/// Debian's Abseil looks for deadlocks at every lock, of which gRPC takes many: 1 of 12 us that a
+/// Debian's Abseil looks for deadlocks at every lock, of which gRPC takes many: 1.5 of 14 us that a
 /// request costs the server. To be called before threads start.
 void StopDeadlockDetection();
 
