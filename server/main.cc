@@ -55,7 +55,7 @@ Server::Options ServerOptions(const Config& config) {
   options.listen = config.listen;
   options.limits = config.limits;
   options.max_inflight_requests = config.max_inflight_requests;
-  options.pollers = config.threads + 1;
+  options.pollers = config.threads;
   options.drain_timeout = config.drain_timeout;
   return options;
 }
@@ -75,6 +75,7 @@ int Serve(const Config& config) {
   static EndSignals& signals = *new EndSignals;
   RouteGrpcLogs();
   RaiseOpenFileLimit();
+  StopDeadlockDetection();
 
   absl::StatusOr<std::shared_ptr<ServedModel>> model = LoadModel(config);
   if (!model.ok()) {

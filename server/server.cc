@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/rpc/gathered_tasks.h"
 #include "server/transport.h"
 
 namespace mdn {
@@ -34,7 +35,8 @@ Server::Server(const Options& options, const ModelRepository& repository)
             std::max(options.max_inflight_bytes, 4 * options.limits.max_message_bytes)),
       check_gate_(kMaxHealthCalls, kMaxHealthBytes),
       watch_gate_(kMaxHealthCalls, 0),
-      mdn_service_(repository, options.limits) {}
+      mdn_service_(repository, options.limits),
+      places_(options.pollers) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
                                                       const ModelRepository& repository) {
@@ -83,14 +85,16 @@ absl::Status Server::Build(const ModelRepository& repository) {
   for (const auto& model : repository.List()) {
     health_service_.SetServing(model->description().name, true);
   }
-  for (int i = 0; i < options_.pollers; ++i) pollers_.emplace_back([this] { Poll(); });
+  for (int i = 0; i <= options_.pollers; ++i) pollers_.emplace_back([this] { Poll(); });
   return absl::OkStatus();
 }
 
 void Server::Poll() {
-  void* tag = nullptr;
-  bool ok = false;
-  while (queue_->Next(&tag, &ok)) static_cast<CompletionEvent*>(tag)->Complete(ok);
+  GatheredTasks& tasks = GatheredTasks::OfThisThread();
+  places_.Enter();
+  CompleteEvents(
+      *queue_, [&] { return tasks.full(); }, [&] { tasks.Evaluate(places_); });
+  places_.Leave();
 }
 
 void Server::Drain() {

@@ -13,6 +13,7 @@
 #include "server/rpc/call.h"
 #include "server/rpc/health_service.h"
 #include "server/rpc/mdn_service.h"
+#include "server/rpc/poller.h"
 
 namespace mdn {
 
@@ -27,9 +28,11 @@ class Server {
     int max_inflight_requests = 1024;
     /// Of requests and responses together; at least four of the largest messages fit.
     int64_t max_inflight_bytes = int64_t{256} << 20;
-    /// Threads that receive calls and, unless a model's batcher has it done elsewhere, evaluate
-    /// them. One more than evaluate at the same time keeps one receiving.
-    int pollers = 2;
+    /// Threads that receive calls and evaluate them at the same time: one for each processor. One
+    /// more takes over from one that evaluates for long. On one processor this costs a small model
+    /// 11.2 us of CPU a request where two that always receive cost 12.7, and H = 1024, with 64
+    /// calls under way, which then make larger batches, 65 us where those cost 107.
+    int pollers = 1;
     absl::Duration drain_timeout = absl::Seconds(30);
   };
 
@@ -63,6 +66,7 @@ class Server {
   std::unique_ptr<CallEndpoint<HealthService>> check_endpoint_, watch_endpoint_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
+  PollingPlaces places_;
   std::vector<std::thread> pollers_;
 };
 

@@ -15,6 +15,18 @@ absl::Status QueueFull(int64_t waiting_rows, int64_t rows, int64_t max_queue_row
                                                    " more; max_queue_rows is ", max_queue_rows));
 }
 
+// Rows wait in the transport as well, and paces vary.
+constexpr int kSafety = 2;
+
+absl::Status NoTimeToWait(int64_t rows, std::chrono::nanoseconds wait,
+                          std::chrono::nanoseconds left) {
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the deadline is too near: ", rows, " rows, up to this request's last, take about ",
+      Milliseconds(wait).count(), " ms, and half of the time left is ",
+      Milliseconds(left / kSafety).count(), " ms"));
+}
+
 }  // namespace
 
 TaskList BatchQueue::Push(Task& task, SteadyTime now) {
@@ -42,7 +54,18 @@ absl::Status BatchQueue::CheckAdmission(const Task& task, SteadyTime now) const 
   if (task.rows() > options_.max_queue_rows - waiting_rows_) {
     return QueueFull(waiting_rows_, task.rows(), options_.max_queue_rows);
   }
+  // Whoever comes first is served, however slow the pace was: so it can recover.
+  if (waiting_.empty() || task.deadline() == SteadyTime::max()) return absl::OkStatus();
+  const int64_t rows = RowsUntilDone(task);
+  const auto wait = pace_.TimeFor(rows);
+  const auto left = task.deadline() - now;
+  if (wait.has_value() && *wait > left / kSafety) return NoTimeToWait(rows, *wait, left);
   return absl::OkStatus();
+}
+
+int64_t BatchQueue::RowsUntilDone(const Task& task) const {
+  const bool one_turn = task.rows() <= options_.max_batch_rows;
+  return rows_out_ + (one_turn ? turn_rows_ : waiting_rows_) + task.rows();
 }
 
 TaskList BatchQueue::Take(SteadyTime now, Batch& batch) {
@@ -57,6 +80,8 @@ TaskList BatchQueue::Take(SteadyTime now, Batch& batch) {
     End(task, absl::DeadlineExceededError("the deadline passed while the request waited"));
     CollectIfDone(task, done);
   }
+  batch.taken = now;
+  rows_out_ += batch.rows;
   if (batch.rows > 0) ++stats_.batches;
   stats_.rows += batch.rows;
   return done;
@@ -68,6 +93,7 @@ void BatchQueue::TakeTurn(Task& task, Batch& batch) {
   AppendRows(task, rows, batch);
   task.next_row_ += rows;
   waiting_rows_ -= rows;
+  turn_rows_ -= rows;
   if (task.next_row_ < task.turn_end_) return;
   waiting_.Remove(task);
   if (task.next_row_ < task.rows()) {
@@ -89,11 +115,13 @@ void BatchQueue::AppendRows(Task& task, int64_t rows, Batch& batch) {
 
 void BatchQueue::BeginTurn(Task& task) {
   task.turn_end_ = task.next_row_ + std::min(task.rows() - task.next_row_, options_.max_batch_rows);
+  turn_rows_ += task.turn_end_ - task.next_row_;
   waiting_.PushBack(task);
 }
 
-TaskList BatchQueue::Return(Batch& batch) {
+TaskList BatchQueue::Return(SteadyTime now, Batch& batch) {
   TaskList done;
+  RecordDeparture(batch, now);
   for (Slice& slice : batch.slices) {
     Task& task = *slice.task;
     --task.slices_out_;
@@ -102,7 +130,14 @@ TaskList BatchQueue::Return(Batch& batch) {
   }
   batch.slices.clear();
   batch.rows = 0;
+  busy_at_departure_ = NextDue() <= now;
   return done;
+}
+
+void BatchQueue::RecordDeparture(const Batch& batch, SteadyTime now) {
+  pace_.Record(batch.rows, now - (busy_at_departure_ ? last_departure_ : batch.taken));
+  rows_out_ -= batch.rows;
+  last_departure_ = now;
 }
 
 TaskList BatchQueue::Cancel(Task& task, absl::Status why) {
@@ -119,6 +154,8 @@ void BatchQueue::End(Task& task, absl::Status outcome) {
   if (task.stage_ != Task::Stage::kWaiting) return;
   waiting_.Remove(task);
   waiting_rows_ -= task.rows() - task.next_row_;
+  turn_rows_ -= task.turn_end_ - task.next_row_;
+  if (waiting_.empty()) busy_at_departure_ = false;
   task.stage_ = Task::Stage::kTaken;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/batching/row_pace.h"
 #include "server/batching/task.h"
 #include "server/batching/task_list.h"
 
@@ -24,6 +25,7 @@ struct Slice {
 struct Batch {
   std::vector<Slice> slices;
   int64_t rows = 0;
+  SteadyTime taken;
 };
 
 /// What has happened so far. A task that was submitted and is not done waits or is being evaluated.
@@ -42,6 +44,12 @@ struct BatchStats {
 /// left after its turn goes to the back: large tasks interleave with small ones, and no small task
 /// waits twice. Submitting and cancelling take constant time.
 ///
+/// A task that has to wait and would then, at the pace of the rows before it, hardly make its
+/// deadline is not queued: else, with more offered than can be evaluated, everything would wait
+/// until nearly its deadline, and the work go into answers that come too late. The pace is that of
+/// departures while rows wait without a break, which counts all evaluators and what else the
+/// processors do; of single batches otherwise.
+///
 /// The lists that the methods return hold the tasks which have become done by the call; the caller
 /// hands each list to Complete. Thread-compatible.
 class BatchQueue {
@@ -59,8 +67,9 @@ class BatchQueue {
   BatchQueue(const BatchQueue&) = delete;
   BatchQueue& operator=(const BatchQueue&) = delete;
 
-  /// Queues a task that is new, unless it was cancelled before, has expired (DEADLINE_EXCEEDED) or
-  /// has more rows than may still wait (RESOURCE_EXHAUSTED): then it is done.
+  /// Queues a task that is new, unless it was cancelled before, has expired (DEADLINE_EXCEEDED),
+  /// has more rows than may still wait or no time to wait for its turn (RESOURCE_EXHAUSTED): then
+  /// it is done.
   [[nodiscard]] TaskList Push(Task& task, SteadyTime now);
 
   /// Fills `batch`, which is empty, with what waits. Done: the tasks that were met and had expired,
@@ -68,7 +77,7 @@ class BatchQueue {
   [[nodiscard]] TaskList Take(SteadyTime now, Batch& batch);
 
   /// Takes back an evaluated batch and empties it. A slice that failed ends its task.
-  [[nodiscard]] TaskList Return(Batch& batch);
+  [[nodiscard]] TaskList Return(SteadyTime now, Batch& batch);
 
   /// Ends the task with `why`, not OK: drops the rows that wait, and it is done unless slices are
   /// out. A new task will be done when it is pushed. No effect on a task that is done, and none on
@@ -81,6 +90,7 @@ class BatchQueue {
 
   bool empty() const { return waiting_.empty(); }
   int64_t waiting_rows() const { return waiting_rows_; }
+  const RowPace& pace() const { return pace_; }
   const BatchStats& stats() const { return stats_; }
 
   /// Calls Done on each of the tasks. Needs no queue and no lock.
@@ -88,6 +98,8 @@ class BatchQueue {
 
  private:
   absl::Status CheckAdmission(const Task& task, SteadyTime now) const;
+  int64_t RowsUntilDone(const Task& task) const;
+  void RecordDeparture(const Batch& batch, SteadyTime now);
   void TakeTurn(Task& task, Batch& batch);
   static void AppendRows(Task& task, int64_t rows, Batch& batch);
   void BeginTurn(Task& task);
@@ -97,6 +109,14 @@ class BatchQueue {
   const Options options_;
   TaskList waiting_;
   int64_t waiting_rows_ = 0;
+  // Of the waiting rows, those whose task may have them taken in its present turn.
+  int64_t turn_rows_ = 0;
+  int64_t rows_out_ = 0;  // being evaluated
+  RowPace pace_;
+  // When a batch was last returned.
+  SteadyTime last_departure_;
+  // Rows were due at that moment, and have not all been given up since.
+  bool busy_at_departure_ = false;
   BatchStats stats_;
 };
 

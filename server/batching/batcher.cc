@@ -60,21 +60,31 @@ Batcher::Batcher(const Engine& engine, Options options)
 Batcher::~Batcher() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    assert(queue_.empty() && idle_.size() == evaluations_.size());
     stopping_ = true;
     timer_news_.notify_one();
   }
   if (timer_.joinable()) timer_.join();
+  assert(queue_.empty() && idle_.size() == evaluations_.size());
+}
+
+bool Batcher::Enqueue(Task& task) {
+  assert(task.rows() >= 1 && task.x().size() == task.rows() * engine_.dim_in());
+  std::unique_lock<std::mutex> lock(mutex_);
+  TaskList refused = queue_.Push(task, options_.now());
+  const bool full = queue_.waiting_rows() >= options_.max_batch_rows;
+  lock.unlock();
+  BatchQueue::Complete(std::move(refused));
+  return full;
+}
+
+void Batcher::Evaluate() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  Work(std::move(lock), options_.now());
 }
 
 void Batcher::Submit(Task& task) {
-  assert(task.rows() >= 1 && task.x().size() == task.rows() * engine_.dim_in());
-  std::unique_lock<std::mutex> lock(mutex_);
-  const SteadyTime now = options_.now();
-  TaskList refused = queue_.Push(task, now);
-  if (refused.empty()) return Work(std::move(lock), now);
-  lock.unlock();
-  BatchQueue::Complete(std::move(refused));
+  Enqueue(task);
+  Evaluate();
 }
 
 void Batcher::Cancel(Task& task, absl::Status why) {
@@ -84,29 +94,26 @@ void Batcher::Cancel(Task& task, absl::Status why) {
   BatchQueue::Complete(std::move(done));
 }
 
-// Evaluates batch after batch, as long as one is due and the engine is free. Tasks are completed
-// while the engine is free for other threads: replies take longer than a small model does. Whatever
-// waits at that moment is this thread's duty, so it looks again; what comes later finds the engine
-// free.
+// Evaluates batch after batch, as long as one is due and the engine is free. Holds the engine while
+// tasks are completed: whoever comes meanwhile joins the next batch, instead of making many small
+// ones. Whatever waits after that is this thread's duty, so it looks again; what comes later finds
+// the engine free.
 void Batcher::Work(std::unique_lock<std::mutex> lock, SteadyTime now) {
-  bool look_again = true;
-  while (look_again) {
+  while (true) {
     TaskList done;
     Evaluation* const evaluation = Begin(now, done);
     if (evaluation != nullptr) {
       lock.unlock();
-      Evaluate(*evaluation);
+      Run(*evaluation);
       lock.lock();
-      done.Append(queue_.Return(evaluation->batch));
-      idle_.push_back(evaluation);
+      done.Append(queue_.Return(options_.now(), evaluation->batch));
     }
-    look_again = evaluation != nullptr && !queue_.empty();
     lock.unlock();
     BatchQueue::Complete(std::move(done));
-    if (look_again) {
-      lock.lock();
-      now = options_.now();
-    }
+    if (evaluation == nullptr) return;
+    lock.lock();
+    idle_.push_back(evaluation);
+    now = options_.now();
   }
 }
 
@@ -125,7 +132,7 @@ Batcher::Evaluation* Batcher::Begin(SteadyTime now, TaskList& done) {
   return evaluation;
 }
 
-void Batcher::Evaluate(Evaluation& evaluation) const {
+void Batcher::Run(Evaluation& evaluation) const {
   Batch& batch = evaluation.batch;
   const absl::Span<const float> x = Gather(batch, engine_.dim_in(), evaluation.x);
   const absl::Status status = engine_.Evaluate(x, batch.rows, evaluation.mixture);
@@ -159,6 +166,11 @@ void Batcher::WaitForDue(std::unique_lock<std::mutex>& lock, SteadyTime due, Ste
   } else {
     timer_news_.wait_for(lock, due - now);
   }
+}
+
+std::optional<std::chrono::nanoseconds> Batcher::ExpectedWork() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return queue_.pace().TimeFor(queue_.waiting_rows());
 }
 
 int64_t Batcher::queued_rows() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -16,15 +17,16 @@
 
 namespace mdn {
 
-/// Evaluates tasks together on the threads that submit them. Work-conserving: a task that finds the
-/// engine free is evaluated at once, alone; tasks that come meanwhile wait, and whoever finishes
-/// takes all that waits, up to max_batch_rows, as the next batch.
+/// Evaluates tasks together on the threads that bring them. Work-conserving: tasks that find the
+/// engine free are evaluated at once; those that come meanwhile wait, and whoever finishes takes
+/// all that waits, up to max_batch_rows, as the next batch.
 ///
-/// What a task is told, once: OK · RESOURCE_EXHAUSTED, more rows than may still wait ·
+/// What a task is told, once: OK · RESOURCE_EXHAUSTED, more rows than may still wait, or no time to
+/// wait for its turn ·
 /// DEADLINE_EXCEEDED, its deadline came before its turn; its rows are not evaluated from then on ·
 /// what Cancel gave · INTERNAL, the engine failed, or gave this task numbers that are not finite.
 ///
-/// Must outlive every call of its methods, not only the tasks: a thread in Submit may still look
+/// Must outlive every call of its methods, not only the tasks: a thread in Evaluate may still look
 /// after the queue when its own task is done. So it must not be destroyed within Done. Thread-safe.
 class Batcher {
  public:
@@ -49,14 +51,25 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  /// Evaluates the task on this thread if the engine is free, and then whatever came to wait in the
-  /// meantime; else queues it for whoever is evaluating. Every task gets exactly one Done, possibly
-  /// before this returns.
+  /// Queues the task. The thread calls Evaluate as soon as it has no more tasks at hand, and must
+  /// not wait for anything before. Whether a full batch waits: more tasks would make it no larger.
+  /// Every task gets exactly one Done, possibly before this returns.
+  bool Enqueue(Task& task);
+
+  /// Evaluates on this thread, if the engine is free, what waits, and then whatever came to wait in
+  /// the meantime; else leaves it to whoever is evaluating.
+  void Evaluate();
+
+  /// Enqueue and Evaluate.
   void Submit(Task& task);
+
+  /// How long the rows that wait will take, at the pace of those before them; nothing while that
+  /// is not known.
+  std::optional<std::chrono::nanoseconds> ExpectedWork() const;
 
   /// The caller of a task has gone: completes it with `why`, which is not OK, if it waits; the rows
   /// that are being evaluated finish first. A task that has not been submitted yet will be
-  /// completed by Submit. No effect once the task is done, but the task must still be alive.
+  /// completed by Enqueue. No effect once the task is done, but the task must still be alive.
   void Cancel(Task& task, absl::Status why);
 
   int64_t queued_rows() const;
@@ -72,7 +85,7 @@ class Batcher {
 
   void Work(std::unique_lock<std::mutex> lock, SteadyTime now);
   Evaluation* Begin(SteadyTime now, TaskList& done);
-  void Evaluate(Evaluation& evaluation) const;
+  void Run(Evaluation& evaluation) const;
   void RunTimer();
   void WaitForDue(std::unique_lock<std::mutex>& lock, SteadyTime due, SteadyTime now);
 

@@ -1,6 +1,7 @@
 #ifndef MDN_SERVER_RPC_CALL_H_
 #define MDN_SERVER_RPC_CALL_H_
 
+#include <google/protobuf/arena.h>
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
@@ -11,18 +12,13 @@
 
 #include "absl/status/status.h"
 #include "server/batching/task.h"
+#include "server/rpc/poller.h"
 #include "server/rpc/status.h"
 
 namespace mdn {
 
-/// What a completion queue's tag points to.
-class CompletionEvent {
- public:
-  virtual void Complete(bool ok) = 0;
-
- protected:
-  ~CompletionEvent() = default;
-};
+/// Memory of a call's messages that needs no allocation.
+constexpr size_t kFirstBlockBytes = 2048;
 
 /// An event that calls a member function of its owner.
 template <class Owner>
@@ -138,7 +134,7 @@ class UnaryCall {
     if (status.ok()) {
       writer_.Finish(response_, grpc::Status::OK, &finished_);
     } else {
-      Request().Swap(&request_);  // A caller that does not read may let an error wait for long.
+      arena_.Reset();  // A caller that does not read may let an error wait for long.
       writer_.FinishWithError(ToGrpcStatus(status, context_), &finished_);
     }
   }
@@ -203,8 +199,11 @@ class UnaryCall {
   bool admitted_ = false;
   int64_t reserved_bytes_ = 0;
   grpc::ServerContext context_;
-  Request request_;
-  Response response_;
+  /// Messages of ordinary calls, down to the last array, stand in the call itself.
+  alignas(8) char first_block_[kFirstBlockBytes];
+  google::protobuf::Arena arena_{first_block_, kFirstBlockBytes};
+  Request& request_ = *google::protobuf::Arena::CreateMessage<Request>(&arena_);
+  Response& response_ = *google::protobuf::Arena::CreateMessage<Response>(&arena_);
   grpc::ServerAsyncResponseWriter<Response> writer_{&context_};
 };
 

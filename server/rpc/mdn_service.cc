@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "server/rpc/gathered_tasks.h"
 #include "server/rpc/operations.h"
 
 namespace mdn {
@@ -93,9 +94,7 @@ class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
     }
     Phase expected = Phase::kPreparing;
     if (phase_.compare_exchange_strong(expected, Phase::kSubmitted)) {
-      // The call, and with it its share of the model, may be gone long before Submit returns.
-      const std::shared_ptr<ServedModel> model = model_;
-      model->batcher().Submit(*task_);
+      GatheredTasks::OfThisThread().Add(model_, *task_);
     } else {
       this->Finish(GoneStatus(this->context()));
     }

@@ -11,7 +11,7 @@
 namespace mdn {
 
 /// mdn.v1.MdnService over completion queues. A call is decoded and checked on the thread that
-/// polled it, which also evaluates it where the model's engine is free. Thread-safe.
+/// polled it, and its rows join that thread's GatheredTasks. Thread-safe.
 class MdnService {
  public:
   /// Models must be in `repository` before calls arrive; it must outlive the calls.

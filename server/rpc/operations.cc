@@ -8,20 +8,21 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "model/mixture/density.h"
 
 namespace mdn {
 namespace {
 
-using Shape = std::vector<int64_t>;
+using Shape = absl::InlinedVector<int64_t, 8>;
 
 // Of a response that is not numbers: field tags, lengths, shapes, the model's name and version.
 constexpr int64_t kResponseOverheadBytes = 1024;
 
 Shape Extended(absl::Span<const int64_t> leading, std::initializer_list<int64_t> trailing) {
   Shape shape(leading.begin(), leading.end());
-  shape.insert(shape.end(), trailing);
+  shape.insert(shape.end(), trailing.begin(), trailing.end());
   return shape;
 }
 

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <string>
 
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -34,6 +35,25 @@ TEST_F(HealthTest, ServerServiceAndModelServe) {
     EXPECT_EQ(Check(service).status(), HealthCheckResponse::SERVING) << service;
     EXPECT_TRUE(status_.ok());
   }
+}
+
+TEST_F(HealthTest, ChecksAndRefusalsAreAnsweredWhileTheOnlyPollerEvaluates) {
+  server_.engine().Block();
+  v1::PredictRequest request;
+  *request.mutable_x() = Column({1});
+  auto call = std::async(std::launch::async, [&] {
+    grpc::ClientContext context;
+    v1::PredictResponse response;
+    return server_.stub().Predict(&context, request, &response);
+  });
+  server_.engine().WaitUntilBlocked();
+  EXPECT_EQ(Check("").status(), HealthCheckResponse::SERVING);
+  grpc::ClientContext context;
+  v1::PredictResponse response;
+  EXPECT_EQ(server_.stub().Predict(&context, v1::PredictRequest(), &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  server_.engine().Release();
+  EXPECT_TRUE(call.get().ok());
 }
 
 TEST_F(HealthTest, AnUnknownServiceIsNotFound) {

@@ -15,6 +15,7 @@
 #include "server/cpu_limit.h"
 #include "server/limits.h"
 #include "server/rpc/call.h"
+#include "server/rpc/poller.h"
 #include "server/transport.h"
 #include "tests/benchmarks/serving_peers/echo_answers.h"
 
@@ -90,14 +91,9 @@ void Listen(CallEndpoint<EchoService>& endpoint) {
   ListenFor<EchoRpc<v1::GetModelRequest, v1::ModelInfo>>(endpoint);
 }
 
-void Poll(Queue& queue) {
-  void* tag = nullptr;
-  bool ok = false;
-  while (queue.Next(&tag, &ok)) static_cast<CompletionEvent*>(tag)->Complete(ok);
-}
-
 int Serve() {
   RaiseOpenFileLimit();
+  StopDeadlockDetection();
   EchoService echo;
   echo.model = {absl::GetFlag(FLAGS_model_name), absl::GetFlag(FLAGS_dim_in),
                 absl::GetFlag(FLAGS_components), absl::GetFlag(FLAGS_dims)};
@@ -118,12 +114,15 @@ int Serve() {
   std::vector<std::unique_ptr<CallEndpoint<EchoService>>> endpoints;
   std::vector<std::thread> pollers;
   const int flag = absl::GetFlag(FLAGS_pollers);
-  const int pollers_per_queue = flag > 0 ? flag : UsableCpus() + 1;
+  const int pollers_per_queue = flag > 0 ? flag : UsableCpus();
   for (const auto& queue : queues) {
     endpoints.emplace_back(new CallEndpoint<EchoService>{echo, *queue, gate});
     Listen(*endpoints.back());
     for (int i = 0; i < pollers_per_queue; ++i) {
-      pollers.emplace_back([&queue] { Poll(*queue); });
+      pollers.emplace_back([&queue] {
+        CompleteEvents(
+            *queue, [] { return false; }, [] {});
+      });
     }
   }
   for (const std::string& address : absl::GetFlag(FLAGS_listen)) {

@@ -24,7 +24,7 @@ class BatchDelayTest : public ::testing::Test {
   void TakeAndReturnAt(int64_t microsecond) {
     Batch batch;
     BatchQueue::Complete(queue_.Take(AtMicrosecond(microsecond), batch));
-    BatchQueue::Complete(queue_.Return(batch));
+    BatchQueue::Complete(queue_.Return(AtMicrosecond(microsecond), batch));
   }
   void TearDown() override {
     while (!queue_.empty()) TakeAndReturnAt(0);

@@ -127,7 +127,7 @@ class QueueAndModel {
     Batch batch = std::move(out_[index]);
     out_.erase(out_.begin() + static_cast<int64_t>(index));
     if (fail) batch.slices.front().outcome = absl::InternalError("");
-    BatchQueue::Complete(queue_.Return(batch));
+    BatchQueue::Complete(queue_.Return(now_, batch));
     std::sort(effects_.begin(), effects_.end());
     Compare(model_.Return(index, fail));
   }

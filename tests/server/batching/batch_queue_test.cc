@@ -40,12 +40,14 @@ Batch Take(BatchQueue& queue, SteadyTime now = kNow) {
   return batch;
 }
 
-void Return(BatchQueue& queue, Batch& batch) { BatchQueue::Complete(queue.Return(batch)); }
+void Return(BatchQueue& queue, Batch& batch, SteadyTime now = kNow) {
+  BatchQueue::Complete(queue.Return(now, batch));
+}
 
 std::string TakeAndReturn(BatchQueue& queue, SteadyTime now = kNow) {
   Batch batch = Take(queue, now);
   const std::string description = Describe(batch);
-  Return(queue, batch);
+  Return(queue, batch, now);
   return description;
 }
 

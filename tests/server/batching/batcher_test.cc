@@ -121,16 +121,49 @@ TEST(BatcherTest, EvaluatesAsManyBatchesAtOnceAsAllowed) {
   EXPECT_EQ(engine.calls().size(), 3);
 }
 
-TEST(BatcherTest, EngineIsFreeForOthersWhileTasksAreBeingCompleted) {
+TEST(BatcherTest, TasksThatComeWhileABatchIsBeingCompletedFormTheNextOne) {
   const FakeEngine engine;
   Batcher batcher(engine, {});
-  RecordingTask slow(7), other(8);
+  RecordingTask slow(7), a(8), b(9, 2);
   slow.on_done = [&] {
-    std::thread([&] { batcher.Submit(other); }).join();
-    EXPECT_TRUE(other.succeeded());
+    std::thread([&] {
+      batcher.Submit(a);
+      batcher.Submit(b);
+    }).join();
+    EXPECT_EQ(batcher.queued_rows(), 3);
   };
   batcher.Submit(slow);
-  EXPECT_TRUE(slow.succeeded());
+  EXPECT_TRUE(slow.succeeded() && a.succeeded() && b.succeeded());
+  EXPECT_THAT(engine.batch_sizes(), ElementsAre(1, 3));
+}
+
+TEST(BatcherTest, TasksThatWereQueuedAreEvaluatedTogetherWhenAsked) {
+  const FakeEngine engine;
+  Batcher batcher(engine, Limits(4));
+  RecordingTask a(7), b(8, 2), c(20);
+  EXPECT_FALSE(batcher.Enqueue(a));
+  EXPECT_FALSE(batcher.Enqueue(b));
+  EXPECT_TRUE(batcher.Enqueue(c)) << "a full batch waits";
+  EXPECT_THAT(engine.batch_sizes(), ElementsAre());
+  batcher.Evaluate();
+  EXPECT_TRUE(a.succeeded() && b.succeeded() && c.succeeded());
+  EXPECT_THAT(engine.batch_sizes(), ElementsAre(4));
+}
+
+TEST(BatcherTest, ExpectsWhatWaitsToTakeAsLongAsWhatCameBefore) {
+  const FakeEngine engine;
+  Batcher::Options options;
+  int64_t now = 0;
+  options.now = [&now] { return AtMicrosecond(now); };
+  Batcher batcher(engine, options);
+  EXPECT_EQ(batcher.ExpectedWork(), std::nullopt);
+  RecordingTask first(7), second(20, 3);
+  first.on_consume = [&now] { now = 500; };
+  batcher.Submit(first);
+  EXPECT_EQ(batcher.ExpectedWork(), std::chrono::microseconds(0));
+  batcher.Enqueue(second);
+  EXPECT_EQ(batcher.ExpectedWork(), std::chrono::microseconds(1500));
+  batcher.Evaluate();
 }
 
 TEST(BatcherTest, TasksThatComeWhileABatchIsBeingCompletedAreNotForgotten) {

@@ -1,0 +1,21 @@
+#include "server/batching/row_pace.h"
+
+namespace mdn {
+namespace {
+
+constexpr double kKept = 7.0 / 8;
+
+}  // namespace
+
+void RowPace::Record(int64_t rows, std::chrono::nanoseconds time) {
+  rows_ = kKept * rows_ + static_cast<double>(rows);
+  nanoseconds_ = kKept * nanoseconds_ + static_cast<double>(time.count());
+}
+
+std::optional<std::chrono::nanoseconds> RowPace::TimeFor(int64_t rows) const {
+  if (rows_ == 0) return std::nullopt;
+  return std::chrono::nanoseconds(
+      static_cast<int64_t>(static_cast<double>(rows) * nanoseconds_ / rows_));
+}
+
+}  // namespace mdn

@@ -1,0 +1,26 @@
+#ifndef MDN_SERVER_BATCHING_ROW_PACE_H_
+#define MDN_SERVER_BATCHING_ROW_PACE_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace mdn {
+
+/// How long rows take, learnt from those that have been evaluated. Every batch makes what came
+/// before it count an eighth less, and batches count by their rows. Thread-compatible.
+class RowPace {
+ public:
+  void Record(int64_t rows, std::chrono::nanoseconds time);
+
+  /// Nothing while no batch has been recorded.
+  std::optional<std::chrono::nanoseconds> TimeFor(int64_t rows) const;
+
+ private:
+  double rows_ = 0;
+  double nanoseconds_ = 0;
+};
+
+}  // namespace mdn
+
+#endif  // MDN_SERVER_BATCHING_ROW_PACE_H_

@@ -1,0 +1,38 @@
+#include "server/batching/row_pace.h"
+
+#include "gtest/gtest.h"
+
+namespace mdn {
+namespace {
+
+using std::chrono::nanoseconds;
+
+TEST(RowPaceTest, KnowsNothingBeforeTheFirstBatch) {
+  EXPECT_EQ(RowPace().TimeFor(1), std::nullopt);
+}
+
+TEST(RowPaceTest, RowsTakeWhatTheyTookBefore) {
+  RowPace pace;
+  pace.Record(4, nanoseconds(400));
+  EXPECT_EQ(pace.TimeFor(10), nanoseconds(1000));
+  EXPECT_EQ(pace.TimeFor(0), nanoseconds(0));
+}
+
+TEST(RowPaceTest, BatchesCountByTheirRows) {
+  RowPace pace;
+  pace.Record(1, nanoseconds(800));
+  pace.Record(699, nanoseconds(70'000 - 700));
+  EXPECT_NEAR(static_cast<double>(pace.TimeFor(1000)->count()), 100'000, 100);
+}
+
+TEST(RowPaceTest, ForgetsHowItWas) {
+  RowPace pace;
+  for (int i = 0; i < 100; ++i) pace.Record(8, nanoseconds(80'000));
+  pace.Record(8, nanoseconds(800));
+  EXPECT_GT(pace.TimeFor(1), nanoseconds(8'000));
+  for (int i = 0; i < 100; ++i) pace.Record(8, nanoseconds(800));
+  EXPECT_NEAR(static_cast<double>(pace.TimeFor(1000)->count()), 100'000, 100);
+}
+
+}  // namespace
+}  // namespace mdn
