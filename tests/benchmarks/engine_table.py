@@ -67,7 +67,11 @@ def print_engine(times, counters):
 
 
 def print_mixture(counters):
-    rows = [(name, keys["items_per_second"]) for name, keys in counters.items() if "items_per_second" in keys]
+    rows = sorted(
+        (name, keys["items_per_second"])
+        for name, keys in counters.items()
+        if "items_per_second" in keys
+    )
     if not rows:
         return
     print()
