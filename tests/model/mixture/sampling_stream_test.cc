@@ -10,6 +10,7 @@
 #include "model/mixture/component_choice.h"
 #include "model/mixture/philox.h"
 #include "model/mixture/sampling.h"
+#include "tests/model/mixture/draws.h"
 #include "tests/model/mixture/simd_target_loop.h"
 #include "tests/support/noise_models.h"
 
@@ -21,19 +22,6 @@ using ::testing::ElementsAre;
 constexpr double kPi = 3.14159265358979323846;
 constexpr int kDiagonal = 0;
 constexpr int kFull = 4;
-
-struct Draws {
-  std::vector<float> samples;
-  std::vector<int32_t> components;
-};
-
-Draws Draw(const Mixture& mixture, int64_t count, const SamplingOptions& options = {},
-           int64_t row = 0) {
-  Draws draws = {std::vector<float>(count * mixture.shape.dims), std::vector<int32_t>(count)};
-  DrawSamples(mixture.Row(0), options, row, absl::MakeSpan(draws.samples),
-              absl::MakeSpan(draws.components));
-  return draws;
-}
 
 bool SameBits(const std::vector<float>& a, const std::vector<float>& b, size_t count) {
   return std::memcmp(a.data(), b.data(), count * sizeof(float)) == 0;

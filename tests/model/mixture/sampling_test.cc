@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "tests/model/mixture/draws.h"
 #include "tests/support/noise_models.h"
 
 namespace mdn {
@@ -14,19 +15,6 @@ namespace {
 
 using ::testing::Each;
 using ::testing::Not;
-
-struct Draws {
-  std::vector<float> samples;
-  std::vector<int32_t> components;
-};
-
-Draws Draw(const Mixture& mixture, int64_t count, const SamplingOptions& options = {},
-           int64_t row = 0) {
-  Draws draws = {std::vector<float>(count * mixture.shape.dims), std::vector<int32_t>(count)};
-  DrawSamples(mixture.Row(0), options, row, absl::MakeSpan(draws.samples),
-              absl::MakeSpan(draws.components));
-  return draws;
-}
 
 // Of the component that sample number i / D was drawn from, in number i's dimension.
 float MeanOf(const Mixture& mixture, const Draws& draws, size_t i) {
