@@ -13,7 +13,11 @@
 #include "absl/strings/str_cat.h"
 #include "server/command_line.h"
 #include "server/cpu_limit.h"
+#include "server/settings.h"
 
+ABSL_FLAG(std::string, config, "",
+          "A file of settings: a JSON object, comments allowed, whose keys are the names of these "
+          "flags. Flags and the environment go before it.");
 ABSL_FLAG(
     std::string, model, "",
     "The checkpoint to serve: a PyTorch .pt or .pth (state dict, training checkpoint or whole "
@@ -64,10 +68,12 @@ ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
 namespace mdn {
 namespace {
 
+constexpr char kThisFile[] = "server/config.cc";
+
 template <class T>
 absl::Status OutOfRange(absl::string_view flag, T value, absl::string_view expected) {
   return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, ": got ", value, "; expected ", expected));
+      absl::StrCat(SettingName(flag), ": got ", value, "; expected ", expected));
 }
 
 absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t least, int64_t most) {
@@ -137,9 +143,10 @@ absl::StatusOr<Limits> LimitsFromFlags() {
     if (!status.ok()) return status;
   }
   if (limits.max_queue_rows < limits.max_request_rows) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--max_queue_rows: got ", limits.max_queue_rows, "; expected at least --max_request_rows, ",
-        limits.max_request_rows, ", since a request waits whole"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(SettingName("max_queue_rows"), ": got ", limits.max_queue_rows,
+                     "; expected at least ", SettingName("max_request_rows"), ", ",
+                     limits.max_request_rows, ", since a request waits whole"));
   }
   return limits;
 }
@@ -166,6 +173,16 @@ absl::Status CheckRest(const Config& config) {
 }
 
 }  // namespace
+
+absl::Status ReadSettings(const std::vector<std::string>& environment) {
+  if (absl::Status status = SetFromEnvironment(environment, kThisFile); !status.ok()) return status;
+  const std::string file = absl::GetFlag(FLAGS_config);
+  return file.empty() ? absl::OkStatus() : SetFromFile(file, kThisFile);
+}
+
+std::string SettingsFile() { return SettingsFile(kThisFile); }
+
+std::string SettingsLine() { return SettingsLine(kThisFile); }
 
 absl::StatusOr<Config> ConfigFromFlags() {
   Config config;
@@ -200,7 +217,10 @@ std::string ConfigHelp() {
       "It prints 'listening on ADDRESS' for each address once it is ready, and ends with SIGTERM "
       "or\n"
       "SIGINT after the calls in flight; a second signal ends it at once.\n\nFlags:\n",
-      FlagsHelp("server/config.cc"),
+      FlagsHelp(kThisFile),
+      "\nEach may also be set by the environment, as MDN_MAX_BATCH_ROWS=64, or in the file that\n"
+      "--config names, as {\"max_batch_rows\": 64}. A flag goes before the environment, and that\n"
+      "before the file. --print_config shows what comes of it, and from where.\n"
       "\nExit codes: 64 wrong usage, 65 a bad checkpoint, 66 no such file, 69 an address is "
       "taken\n"
       "or LibTorch is not installed, 70 an internal error.\n");

@@ -1,5 +1,6 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -18,6 +19,8 @@
 #include "server/transport.h"
 
 ABSL_FLAG(bool, help, false, "Show this text.");
+ABSL_FLAG(bool, print_config, false,
+          "Show the settings and where each comes from, as a file for --config.");
 ABSL_FLAG(bool, version, false, "Show the version.");
 
 namespace mdn {
@@ -98,6 +101,13 @@ int Serve(const Config& config) {
   return 0;
 }
 
+std::vector<std::string> Environment() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    variables.emplace_back(*variable);
+  return variables;
+}
+
 int Main(const std::vector<std::string>& arguments) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("mdn_server"));
   absl::StatusOr<std::vector<std::string>> rest = ParseFlags(arguments);
@@ -114,8 +124,16 @@ int Main(const std::vector<std::string>& arguments) {
     std::puts("mdn_server " MDN_VERSION);
     return 0;
   }
+  if (absl::Status status = ReadSettings(Environment()); !status.ok()) {
+    return Fail(kUsage, status.message());
+  }
   const absl::StatusOr<Config> config = ConfigFromFlags();
   if (!config.ok()) return Fail(kUsage, config.status().message());
+  if (absl::GetFlag(FLAGS_print_config)) {
+    std::fputs(SettingsFile().c_str(), stdout);
+    return 0;
+  }
+  spdlog::info("settings: {}", SettingsLine());
   return Serve(*config);
 }
 

@@ -95,6 +95,12 @@ TEST_F(ConfigTest, NamesTheMissingModel) {
   EXPECT_EQ(Parse({}).status().message(), "--model is missing; expected the checkpoint to serve");
 }
 
+TEST_F(ConfigTest, NamesTheSourceOfABadValue) {
+  ASSERT_TRUE(ParseFlags({"--model=m.pt"}).ok());
+  ASSERT_TRUE(ReadSettings({"MDN_THREADS=-1"}).ok());
+  EXPECT_EQ(ConfigFromFlags().status().message(), "MDN_THREADS: got -1; expected 1 to 1024");
+}
+
 TEST_F(ConfigTest, HelpNamesEveryFlagAndExitCode) {
   const std::string help = ConfigHelp();
   for (const char* flag : {"--listen=127.0.0.1:50051", "--max_batch_delay=0", "--drain_timeout=30s",
