@@ -62,8 +62,12 @@ ABSL_FLAG(
     int, threads, 0,
     "Batches evaluated at the same time. 0: as many as this process may use processors, by its "
     "affinity and its control group's limit.");
-ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
-          "On SIGTERM or SIGINT: how long calls in flight may take to end.");
+ABSL_FLAG(absl::Duration, lame_duck, absl::Seconds(5),
+          "On SIGTERM: how long calls are still taken while health says NOT_SERVING, so that "
+          "callers and balancers turn away before the drain begins. SIGINT goes without.");
+ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(20),
+          "On SIGTERM, after --lame_duck, or SIGINT: how long calls in flight may take to end. "
+          "Kubernetes kills 30s after SIGTERM, unless told otherwise.");
 
 namespace mdn {
 namespace {
@@ -166,6 +170,7 @@ absl::Status CheckRest(const Config& config) {
        {CheckRange("threads", config.threads, 1, 1024),
         CheckRange("max_inflight_requests", config.max_inflight_requests, 1, 1 << 20),
         CheckDuration("max_batch_delay", config.max_batch_delay, absl::Seconds(10)),
+        CheckDuration("lame_duck", config.lame_duck, absl::Hours(1)),
         CheckDuration("drain_timeout", config.drain_timeout, absl::Hours(24))}) {
     if (!status.ok()) return status;
   }
@@ -197,6 +202,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   config.threads = absl::GetFlag(FLAGS_threads);
   if (config.threads == 0) config.threads = UsableCpus();
   config.max_inflight_requests = absl::GetFlag(FLAGS_max_inflight_requests);
+  config.lame_duck = absl::GetFlag(FLAGS_lame_duck);
   config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
 
   absl::StatusOr<ConfigHints> hints = HintsFromFlags();
@@ -214,9 +220,9 @@ std::string ConfigHelp() {
   return absl::StrCat(
       "mdn_server serves a mixture density network over gRPC.\n\n"
       "  mdn_server --model=PATH [--listen=127.0.0.1:50051] [flags]\n\n"
-      "It prints 'listening on ADDRESS' for each address once it is ready, and ends with SIGTERM "
-      "or\n"
-      "SIGINT after the calls in flight; a second signal ends it at once.\n\nFlags:\n",
+      "It prints 'listening on ADDRESS' for each address once it is ready. SIGTERM, after\n"
+      "--lame_duck, and SIGINT end it after the calls in flight; a second one at once.\n"
+      "\nFlags:\n",
       FlagsHelp(kThisFile),
       "\nEach may also be set by the environment, as MDN_MAX_BATCH_ROWS=64, or in the file that\n"
       "--config names, as {\"max_batch_rows\": 64}. A flag goes before the environment, and that\n"
