@@ -17,8 +17,8 @@
 ABSL_FLAG(
     std::string, model, "",
     "The checkpoint to serve: a PyTorch .pt or .pth (state dict, training checkpoint or whole "
-    "module), a .safetensors, or a TorchScript archive, whose "
-    "code is run. Required.");
+    "module), a .safetensors, or a TorchScript archive, whose code is run. Either this or "
+    "--model_repository is required.");
 ABSL_FLAG(
     std::vector<std::string>, listen, {"127.0.0.1:50051"},
     "Addresses to serve on, HOST:PORT or unix:PATH, repeated or separated by commas. Port 0 "
@@ -145,8 +145,19 @@ absl::StatusOr<Limits> LimitsFromFlags() {
 }
 
 absl::Status CheckRest(const Config& config) {
-  if (config.model_path.empty()) {
-    return absl::InvalidArgumentError("--model is missing; expected the checkpoint to serve");
+  const bool has_repository = !config.repository.directory.empty();
+  if (config.model_path.empty() && !has_repository) {
+    return absl::InvalidArgumentError(
+        "--model is missing; expected the checkpoint to serve, or --model_repository");
+  }
+  if (!config.model_path.empty() && has_repository) {
+    return absl::InvalidArgumentError(
+        "--model and --model_repository are both given; expected one of the two");
+  }
+  if (has_repository && !config.model_name.empty()) {
+    return absl::InvalidArgumentError(
+        "--model_name is for --model; the models of --model_repository have their directories' "
+        "names, and --default_model names the one for requests that name none");
   }
   if (config.engine != "auto" && config.engine != "native" && config.engine != "torch") {
     return OutOfRange("engine", absl::StrCat("'", config.engine, "'"), "auto, native or torch");
@@ -170,8 +181,11 @@ absl::Status CheckRest(const Config& config) {
 absl::StatusOr<Config> ConfigFromFlags() {
   Config config;
   config.model_path = absl::GetFlag(FLAGS_model);
+  absl::StatusOr<RepositoryConfig> repository = RepositoryConfigFromFlags();
+  if (!repository.ok()) return repository.status();
+  config.repository = *std::move(repository);
   config.model_name = absl::GetFlag(FLAGS_model_name);
-  if (config.model_name.empty()) {
+  if (config.model_name.empty() && !config.model_path.empty()) {
     config.model_name = std::filesystem::path(config.model_path).stem().string();
   }
   config.engine = absl::GetFlag(FLAGS_engine);
@@ -185,7 +199,8 @@ absl::StatusOr<Config> ConfigFromFlags() {
   absl::StatusOr<ConfigHints> hints = HintsFromFlags();
   if (!hints.ok()) return hints.status();
   config.load.flags = *std::move(hints);
-  config.load.allow_torchscript = true;  // The operator named the file.
+  // With --model the operator named the file.
+  config.load.allow_torchscript = !config.model_path.empty() || config.repository.allow_torchscript;
   absl::StatusOr<Limits> limits = LimitsFromFlags();
   if (!limits.ok()) return limits.status();
   config.limits = *limits;
@@ -196,11 +211,13 @@ absl::StatusOr<Config> ConfigFromFlags() {
 std::string ConfigHelp() {
   return absl::StrCat(
       "mdn_server serves a mixture density network over gRPC.\n\n"
-      "  mdn_server --model=PATH [--listen=127.0.0.1:50051] [flags]\n\n"
-      "It prints 'listening on ADDRESS' for each address once it is ready, and ends with SIGTERM "
-      "or\n"
-      "SIGINT after the calls in flight; a second signal ends it at once.\n\nFlags:\n",
-      FlagsHelp("server/config.cc"),
+      "  mdn_server --model=PATH [--listen=127.0.0.1:50051] [flags]\n"
+      "  mdn_server --model_repository=DIR [--listen=127.0.0.1:50051] [flags]\n\n"
+      "It prints 'listening on ADDRESS' for each address, with --model once it is ready, and ends "
+      "with\n"
+      "SIGTERM or SIGINT after the calls in flight; a second signal ends it at once.\n\nFlags:\n",
+      FlagsHelp("server/config.cc"), "\nModel repository:\n",
+      FlagsHelp("server/repository_config.cc"),
       "\nExit codes: 64 wrong usage, 65 a bad checkpoint, 66 no such file, 69 an address is "
       "taken\n"
       "or LibTorch is not installed, 70 an internal error.\n");

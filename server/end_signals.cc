@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 namespace mdn {
 namespace {
@@ -33,12 +34,18 @@ EndSignals::EndSignals() {
   action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGHUP, &action, nullptr);
   std::thread([this] { Take(); }).detach();
 }
 
 void EndSignals::Defer() {
   const std::lock_guard<std::mutex> lock(mutex_);
   deferred_ = true;
+}
+
+void EndSignals::OnHangUp(std::function<void()> action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  hang_up_ = std::move(action);
 }
 
 int EndSignals::Await() {
@@ -52,6 +59,10 @@ void EndSignals::Take() {
     unsigned char signal = 0;
     if (read(arrivals_, &signal, 1) != 1) continue;
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (signal == SIGHUP) {
+      if (hang_up_) hang_up_();
+      continue;
+    }
     if (!deferred_ || received_ != 0) _exit(128 + signal);
     received_ = signal;
     changed_.notify_all();

@@ -2,15 +2,17 @@
 #define MDN_SERVER_END_SIGNALS_H_
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
 
 namespace mdn {
 
-/// SIGTERM and SIGINT. One that comes while the program still starts ends the process at once with
-/// 128 + its number. After Defer the first one ends Await, and a second one the process. Whichever
-/// thread the system gives a signal to, this one hears of it: libraries may have started threads
-/// before main. Create it once, and never destroy it while the process runs. Thread-safe.
+/// SIGTERM, SIGINT and SIGHUP. Of the first two, one that comes while the program still starts ends
+/// the process at once with 128 + its number. After Defer the first one ends Await, and a second
+/// one the process. Whichever thread the system gives a signal to, this one hears of it: libraries
+/// may have started threads before main. SIGHUP runs what OnHangUp was given, and nothing before.
+/// Create it once, and never destroy it while the process runs. Thread-safe.
 class EndSignals {
  public:
   EndSignals();
@@ -19,6 +21,9 @@ class EndSignals {
 
   /// From now on the first signal is Await's.
   void Defer();
+  /// From now on SIGHUP runs `action`, on a thread of its own; nullptr: nothing, and what runs has
+  /// ended.
+  void OnHangUp(std::function<void()> action);
   /// Returns the number of the signal that came, maybe already. After Defer.
   int Await();
 
@@ -31,6 +36,7 @@ class EndSignals {
   // Guarded by mutex_.
   bool deferred_ = false;
   int received_ = 0;
+  std::function<void()> hang_up_;
 };
 
 }  // namespace mdn
