@@ -2,6 +2,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "server/settings.h"
 
 ABSL_FLAG(std::string, model_repository, "",
           "Instead of --model: a directory of models, DIR/NAME/VERSION/ with model.safetensors, "
@@ -38,8 +39,8 @@ absl::StatusOr<RepositoryMode> ParseMode(const std::string& name) {
   if (name == "fixed") return RepositoryMode::kFixed;
   if (name == "watch") return RepositoryMode::kWatch;
   if (name == "explicit") return RepositoryMode::kExplicit;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--repository_mode: got '", name, "'; expected fixed, watch or explicit"));
+  return absl::InvalidArgumentError(absl::StrCat(SettingName("repository_mode"), ": got '", name,
+                                                 "'; expected fixed, watch or explicit"));
 }
 
 absl::Status CheckRange(absl::string_view flag, absl::Duration value, absl::Duration least) {
@@ -67,8 +68,9 @@ absl::StatusOr<RepositoryConfig> RepositoryConfigFromFlags() {
   config.mode = *mode;
   if (!config.load_models.empty() && config.mode != RepositoryMode::kExplicit) {
     return absl::InvalidArgumentError(
-        "--load_models: names models, but every one is served; expected it with "
-        "--repository_mode=explicit");
+        absl::StrCat(SettingName("load_models"),
+                     ": names models, but every one is served; expected it with "
+                     "--repository_mode=explicit"));
   }
   for (const absl::Status& status :
        {CheckRange("repository_settle", config.settle, absl::ZeroDuration()),

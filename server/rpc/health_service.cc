@@ -187,7 +187,7 @@ void HealthService::Listen(CallEndpoint<HealthService>& checks,
 
 void HealthService::SetServing(const std::map<std::string, bool>& services) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (draining_) return;
+  if (stopped_) return;
   const std::map<std::string, ServingStatus> before = std::exchange(statuses_, {});
   for (const auto& [service, serving] : services) {
     statuses_[service] = serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
@@ -201,14 +201,23 @@ void HealthService::SetServing(const std::map<std::string, bool>& services) {
   }
 }
 
+void HealthService::StopServing() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  StopServingLocked();
+}
+
 void HealthService::Drain() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  StopServingLocked();
   draining_ = true;
+  for (const auto& [watcher, service] : watchers_) watcher->End();
+}
+
+void HealthService::StopServingLocked() {
+  if (stopped_) return;
+  stopped_ = true;
   for (auto& [service, status] : statuses_) status = HealthCheckResponse::NOT_SERVING;
-  for (const auto& [watcher, service] : watchers_) {
-    watcher->Changed(StatusLocked(service));
-    watcher->End();
-  }
+  for (const auto& [watcher, service] : watchers_) watcher->Changed(StatusLocked(service));
 }
 
 HealthService::ServingStatus HealthService::Status(const std::string& service) const {

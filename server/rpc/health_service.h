@@ -38,9 +38,11 @@ class HealthService {
                      int depth);
 
   /// All services that there are, and whether each serves; the empty name stands for the whole
-  /// server. No effect once draining.
+  /// server. No effect after StopServing.
   void SetServing(const std::map<std::string, bool>& services);
-  /// Everything turns NOT_SERVING for good, and watches end.
+  /// Everything turns NOT_SERVING for good.
+  void StopServing();
+  /// StopServing, and watches end.
   void Drain();
 
   /// SERVICE_UNKNOWN where there is no such service.
@@ -52,6 +54,7 @@ class HealthService {
 
  private:
   ServingStatus StatusLocked(const std::string& service) const;
+  void StopServingLocked();
 
   grpc::health::v1::Health::AsyncService async_service_;
 
@@ -59,6 +62,7 @@ class HealthService {
   mutable std::mutex mutex_;
   std::map<std::string, ServingStatus> statuses_;
   std::map<Watcher*, std::string> watchers_;
+  bool stopped_ = false;
   bool draining_ = false;
 };
 
