@@ -85,11 +85,13 @@ absl::Status Server::Build() {
     addresses_.push_back(WithPort(options_.listen[i], ports[i]));
   }
 
-  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_});
-  repository_endpoint_.reset(
-      new CallEndpoint<ModelRepositoryService>{repository_service_, *queue_, administration_gate_});
-  check_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_});
-  watch_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_});
+  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, rpc_metrics_});
+  repository_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
+      repository_service_, *queue_, administration_gate_, rpc_metrics_});
+  check_endpoint_.reset(
+      new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_, rpc_metrics_});
+  watch_endpoint_.reset(
+      new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_, rpc_metrics_});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
   HealthService::Listen(*check_endpoint_, *watch_endpoint_, kListeningHealthCalls);
   ModelRepositoryService::Listen(*repository_endpoint_, kListeningAdministrationCalls);

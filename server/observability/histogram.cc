@@ -17,6 +17,13 @@ constexpr int64_t kDurations[] = {
     200 * kMillisecond, 500 * kMillisecond, 1 * kSecond,        2 * kSecond,
     5 * kSecond,        10 * kSecond};
 
+constexpr int64_t kLoads[] = {1 * kMillisecond,   2 * kMillisecond,   5 * kMillisecond,
+                              10 * kMillisecond,  20 * kMillisecond,  50 * kMillisecond,
+                              100 * kMillisecond, 200 * kMillisecond, 500 * kMillisecond,
+                              1 * kSecond,        2 * kSecond,        5 * kSecond,
+                              10 * kSecond,       20 * kSecond,       50 * kSecond,
+                              100 * kSecond,      200 * kSecond};
+
 constexpr int64_t kRows[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
 
 }  // namespace
@@ -39,6 +46,7 @@ Histogram::Snapshot Histogram::Read() const {
 }
 
 absl::Span<const int64_t> DurationBounds() { return kDurations; }
+absl::Span<const int64_t> LoadBounds() { return kLoads; }
 absl::Span<const int64_t> RowBounds() { return kRows; }
 
 }  // namespace mdn

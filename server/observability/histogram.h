@@ -38,6 +38,9 @@ class Histogram {
 /// 1, 2 and 5 times the powers of ten from 1 us to 10 s, in nanoseconds.
 absl::Span<const int64_t> DurationBounds();
 
+/// The same from 1 ms to 200 s.
+absl::Span<const int64_t> LoadBounds();
+
 /// Powers of two from 1 to 4096.
 absl::Span<const int64_t> RowBounds();
 

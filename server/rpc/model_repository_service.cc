@@ -11,7 +11,10 @@ template <class Response>
 using Writer = grpc::ServerAsyncResponseWriter<Response>;
 using Queue = grpc::ServerCompletionQueue;
 
+constexpr absl::string_view kServiceName = "mdn.v1.ModelRepositoryService";
+
 struct IndexRpc {
+  static constexpr RpcMethod kMethod{kServiceName, "Index"};
   using Request = v1::IndexRequest;
   using Response = v1::IndexResponse;
   static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
@@ -30,6 +33,7 @@ struct IndexRpc {
 };
 
 struct LoadRpc {
+  static constexpr RpcMethod kMethod{kServiceName, "Load"};
   using Request = v1::LoadRequest;
   using Response = v1::LoadResponse;
   static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
@@ -47,6 +51,7 @@ struct LoadRpc {
 };
 
 struct UnloadRpc {
+  static constexpr RpcMethod kMethod{kServiceName, "Unload"};
   using Request = v1::UnloadRequest;
   using Response = v1::UnloadResponse;
   static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
@@ -67,23 +72,26 @@ class KeeperCall final : public UnaryCall<Rpc, ModelRepositoryService> {
   using UnaryCall<Rpc, ModelRepositoryService>::UnaryCall;
 
  private:
-  void ListenForNext() override { (new KeeperCall(this->endpoint()))->Listen(); }
+  void ListenForNext() override { (new KeeperCall(this->endpoint(), this->metrics()))->Listen(); }
 
   void Serve() override {
     const auto keeper = this->endpoint().service.Administer(this->context());
     if (!keeper.ok()) {
-      this->Finish(keeper.status());
+      this->Refuse(keeper.status());
       return;
     }
-    Rpc::Begin(**keeper, this->request(), [this](const absl::Status& status) { Answer(status); });
+    Rpc::Begin(**keeper, this->request(), [this](const absl::Status& status) { End(status); });
   }
 
-  void Answer(const absl::Status& status) {
-    if (status.ok()) {
-      Rpc::Fill(*this->endpoint().service.repository().Snapshot(), this->request(),
-                this->response());
+  void End(const absl::Status& status) {
+    if (!status.ok()) {
+      this->Refuse(status);
+      return;
     }
-    this->Finish(status);
+    using Response = typename Rpc::Response;
+    auto& response = *google::protobuf::Arena::CreateMessage<Response>(&this->arena());
+    Rpc::Fill(*this->endpoint().service.repository().Snapshot(), this->request(), response);
+    this->Answer(response);
   }
 };
 
@@ -104,11 +112,9 @@ absl::StatusOr<RepositoryKeeper*> ModelRepositoryService::Administer(
 }
 
 void ModelRepositoryService::Listen(CallEndpoint<ModelRepositoryService>& endpoint, int depth) {
-  for (int i = 0; i < depth; ++i) {
-    (new ImmediateCall<IndexRpc, ModelRepositoryService>(endpoint))->Listen();
-    (new KeeperCall<LoadRpc>(endpoint))->Listen();
-    (new KeeperCall<UnloadRpc>(endpoint))->Listen();
-  }
+  ListenForCalls<ImmediateCall<IndexRpc, ModelRepositoryService>>(endpoint, depth);
+  ListenForCalls<KeeperCall<LoadRpc>>(endpoint, depth);
+  ListenForCalls<KeeperCall<UnloadRpc>>(endpoint, depth);
 }
 
 }  // namespace mdn
