@@ -14,7 +14,7 @@
 
 #include "tests/integration/repository_server.h"
 
-// Longer runs: MDN_TEST_RELOADS=200 MDN_TEST_CALLERS=32 model_reload_test
+// Longer runs: TEST_RELOADS=200 TEST_CALLERS=32 model_reload_test
 
 namespace mdn {
 namespace {
@@ -131,8 +131,8 @@ class ModelReloadTest : public testing::Test {
 };
 
 TEST_F(ModelReloadTest, ReloadsUnderLoadWithoutAFailedCallOrAWrongBit) {
-  const int reloads = FromEnvironment("MDN_TEST_RELOADS", 30);
-  const int callers = FromEnvironment("MDN_TEST_CALLERS", 8);
+  const int reloads = FromEnvironment("TEST_RELOADS", 30);
+  const int callers = FromEnvironment("TEST_CALLERS", 8);
   Publish(1);
   RepositoryServer server(repository_, {"--repository_settle=0s", "--max_queue_rows=65536"});
   ASSERT_TRUE(server.AwaitVersion(1));
@@ -165,7 +165,7 @@ TEST_F(ModelReloadTest, AServerThatWasKilledWhileItReloadedServesAgain) {
   Publish(1);
   std::mt19937 random(1);
   int64_t version = 1;
-  for (int i = 0; i < FromEnvironment("MDN_TEST_KILLS", 5); ++i) {
+  for (int i = 0; i < FromEnvironment("TEST_KILLS", 5); ++i) {
     {
       RepositoryServer server(repository_, {"--repository_settle=0s"});
       ASSERT_TRUE(server.AwaitVersion(version));
