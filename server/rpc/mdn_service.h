@@ -10,6 +10,18 @@
 
 namespace mdn {
 
+/// The methods of MdnService, of which any can have responses of any type that gRPC can serialise.
+class AsyncMdnService final : public v1::MdnService::AsyncService {
+ public:
+  /// As RequestPredict does for PredictResponse. `method` counts in the order of the .proto.
+  template <class Request>
+  void RequestUnary(int method, grpc::ServerContext* context, Request* request,
+                    grpc::internal::ServerAsyncStreamingInterface* writer,
+                    grpc::ServerCompletionQueue* queue, void* tag) {
+    RequestAsyncUnary(method, context, request, writer, queue, queue, tag);
+  }
+};
+
 /// mdn.v1.MdnService over completion queues. A call is decoded and checked on the thread that
 /// polled it, and its rows join that thread's GatheredTasks. Thread-safe.
 class MdnService {
@@ -18,17 +30,18 @@ class MdnService {
   MdnService(const ModelRepository& repository, const Limits& limits);
 
   grpc::Service& grpc_service() { return async_service_; }
-  /// Waits for `depth` calls of every method; whenever one arrives another one waits in its place.
+  /// Waits for `depth` calls of every method that evaluates, and for one of the others; whenever
+  /// one arrives another one waits in its place.
   /// After the server has started.
   static void Listen(CallEndpoint<MdnService>& endpoint, int depth);
 
   // What the calls use.
-  v1::MdnService::AsyncService& async_service() { return async_service_; }
+  AsyncMdnService& async_service() { return async_service_; }
   const ModelRepository& repository() const { return repository_; }
   const Limits& limits() const { return limits_; }
 
  private:
-  v1::MdnService::AsyncService async_service_;
+  AsyncMdnService async_service_;
   const ModelRepository& repository_;
   const Limits limits_;
 };

@@ -72,18 +72,21 @@ class KeeperCall final : public UnaryCall<Rpc, ModelRepositoryService> {
   void Serve() override {
     const auto keeper = this->endpoint().service.Administer(this->context());
     if (!keeper.ok()) {
-      this->Finish(keeper.status());
+      this->Refuse(keeper.status());
       return;
     }
-    Rpc::Begin(**keeper, this->request(), [this](const absl::Status& status) { Answer(status); });
+    Rpc::Begin(**keeper, this->request(), [this](const absl::Status& status) { End(status); });
   }
 
-  void Answer(const absl::Status& status) {
-    if (status.ok()) {
-      Rpc::Fill(*this->endpoint().service.repository().Snapshot(), this->request(),
-                this->response());
+  void End(const absl::Status& status) {
+    if (!status.ok()) {
+      this->Refuse(status);
+      return;
     }
-    this->Finish(status);
+    using Response = typename Rpc::Response;
+    auto& response = *google::protobuf::Arena::CreateMessage<Response>(&this->arena());
+    Rpc::Fill(*this->endpoint().service.repository().Snapshot(), this->request(), response);
+    this->Answer(response);
   }
 };
 
