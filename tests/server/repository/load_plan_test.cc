@@ -146,7 +146,8 @@ TEST_F(LoadPlanTest, RefusedFilesAreTriedAgainOnlyWhenTheyHaveChangedAndAfterAWa
 
 TEST_F(LoadPlanTest, TheWaitDoublesUpToItsLimit) {
   See({{1, "a"}});
-  for (const seconds wait : {1, 2, 4, 8, 16, 32, 60, 60}) {
+  for (const int seconds_to_wait : {1, 2, 4, 8, 16, 32, 60, 60}) {
+    const seconds wait(seconds_to_wait);
     Refuse(1);
     See({{1, model_.versions.at(1).seen + "x"}});
     EXPECT_EQ(Now().next_look, now_ + wait);

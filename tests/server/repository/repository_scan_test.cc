@@ -99,17 +99,17 @@ TEST_F(RepositoryScanTest, FollowsLinksAndPassesOverThoseToNothing) {
   }
 }
 
-TEST_F(RepositoryScanTest, OfThousandsOfVersionsLooksAtThoseThatThePolicyMayChoose) {
-  for (int version = 1; version <= 3000; ++version) {
+TEST_F(RepositoryScanTest, OfManyVersionsLooksAtThoseThatThePolicyMayChoose) {
+  for (int version = 1; version <= 500; ++version) {
     std::filesystem::create_directories(absl::StrCat(directory_.path(), "/wind/", version));
   }
   EXPECT_EQ(Versions("wind").size(), 17u);
-  EXPECT_EQ(Versions("wind").back(), 3000);
+  EXPECT_EQ(Versions("wind").back(), 500);
   directory_.Write("wind/model_policy.json", R"({"newest": 2, "labels": {"stable": 7}})");
   EXPECT_EQ(Versions("wind").size(), 19u);
   EXPECT_EQ(Versions("wind").front(), 7);
   directory_.Write("wind/model_policy.json", R"({"versions": "all"})");
-  EXPECT_EQ(Versions("wind").size(), 3000u);
+  EXPECT_EQ(Versions("wind").size(), 500u);
 }
 
 TEST_F(RepositoryScanTest, AsksForNamedVersionsOnlyWhereTheyAre) {

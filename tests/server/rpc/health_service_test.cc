@@ -46,10 +46,10 @@ TEST(HealthServiceTest, TellsWatchersThePresentAndEveryChange) {
 TEST(HealthServiceTest, WhatHasStoppedServingCanStillBeWatched) {
   HealthService health;
   RecordingWatcher before, after;
-  health.SetServing("", true);
+  health.SetServing({{"", true}});
   health.Subscribe("", before);
   health.StopServing();
-  health.SetServing("", true);
+  health.SetServing({{"", true}});
   health.Subscribe("", after);
   EXPECT_THAT(before.seen,
               ElementsAre(HealthCheckResponse::SERVING, HealthCheckResponse::NOT_SERVING));
