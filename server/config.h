@@ -10,6 +10,7 @@
 #include "model/checkpoint/checkpoint.h"
 #include "server/limits.h"
 #include "server/repository_config.h"
+#include "server/security/security.h"
 
 namespace mdn {
 
@@ -26,6 +27,7 @@ struct Config {
   /// HOST:PORT; empty: no monitoring.
   std::string metrics_listen;
   LoadOptions load;
+  SecurityFiles security;
   Limits limits;
   absl::Duration max_batch_delay;
   /// Batches evaluated at the same time; at least 1.

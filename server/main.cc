@@ -17,6 +17,7 @@
 #include "server/monitoring.h"
 #include "server/repository/model_loader.h"
 #include "server/repository/model_repository.h"
+#include "server/security/security.h"
 #include "server/server.h"
 #include "server/signals.h"
 #include "server/transport.h"
@@ -58,17 +59,18 @@ ModelOptions OptionsOfModels(const Config& config) {
   return options;
 }
 
-Server::Options ServerOptions(const Config& config, RepositoryKeeper* keeper) {
+Server::Options ServerOptions(const Config& config, const Security& security,
+                              RepositoryKeeper* keeper) {
   Server::Options options;
   options.listen = config.listen;
   options.limits = config.limits;
   options.max_inflight_requests = config.max_inflight_requests;
   options.pollers = config.threads;
+  options.tls = security.tls();
+  if (security.tokens() != nullptr) options.access = Access(security.tokens());
   options.drain_timeout = config.drain_timeout;
   options.keeper = keeper;
-  if (config.repository.allow_administration) {
-    options.may_administer = [](const grpc::ServerContext&) { return absl::OkStatus(); };
-  }
+  options.open_administration = config.repository.allow_administration;
   return options;
 }
 
@@ -126,6 +128,21 @@ absl::StatusOr<std::unique_ptr<HttpListener>> StartMonitoring(const Config& conf
   return StartMonitoring(config.metrics_listen, std::move(monitored));
 }
 
+/// Says what anybody in the network may read or do.
+void WarnOfOpenDoors(const Config& config) {
+  for (const std::string& address : config.listen) {
+    if (IsLocal(address)) continue;
+    if (config.security.tls.certificate.empty()) {
+      spdlog::warn("{} is served without TLS: its network can read and change what is sent{}",
+                   address, config.security.tokens.empty() ? "" : ", tokens too");
+    }
+    if (config.security.tokens.empty() && config.security.tls.client_ca.empty()) {
+      spdlog::warn("{} is open to everybody who reaches it: see --token_file and --tls_client_ca",
+                   address);
+    }
+  }
+}
+
 /// Callers that ask for its health have time to turn to another server before this one refuses
 /// them.
 void EnterLameDuck(Server& server, absl::Duration time, int signal) {
@@ -142,12 +159,18 @@ int Serve(const Config& config) {
   RaiseOpenFileLimit();
   StopDeadlockDetection();
 
+  absl::StatusOr<std::unique_ptr<Security>> security = Security::Load(config.security);
+  if (!security.ok()) {
+    return Fail(LoadFailureCode(security.status()), security.status().message());
+  }
+  spdlog::info("settings: {}", SettingsLine());
+  WarnOfOpenDoors(config);
   ModelRepository repository;
   LoadMetrics loads;
   const auto keeper = BeginServing(config, repository, loads);
   if (!keeper.ok()) return Fail(LoadFailureCode(keeper.status()), keeper.status().message());
   absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(ServerOptions(config, keeper->get()), repository);
+      Server::Start(ServerOptions(config, **security, keeper->get()), repository);
   if (!server.ok()) return Fail(kUnavailable, server.status().message());
   const auto monitoring = StartMonitoring(config, {**server, repository, loads, MDN_VERSION});
   if (!monitoring.ok()) return Fail(kUnavailable, monitoring.status().message());
@@ -202,7 +225,6 @@ int Main(const std::vector<std::string>& arguments) {
     std::fputs(SettingsFile().c_str(), stdout);
     return 0;
   }
-  spdlog::info("settings: {}", SettingsLine());
   return Serve(*config);
 }
 

@@ -23,8 +23,10 @@ ABSL_FLAG(bool, strict_readiness, false,
           "one model is enough once all have been tried.");
 ABSL_FLAG(bool, allow_torchscript, false,
           "Accept TorchScript archives from --model_repository. Loading one runs code from it.");
-ABSL_FLAG(bool, allow_administration, false,
-          "Let callers Load and Unload models (mdn.v1.ModelRepositoryService).");
+ABSL_FLAG(
+    bool, allow_administration, false,
+    "Without --token_file: let every caller Load and Unload models "
+    "(mdn.v1.ModelRepositoryService). With it those tokens may that have the role administer.");
 ABSL_FLAG(absl::Duration, repository_settle, absl::Seconds(1),
           "With --repository_mode=watch: how long the files of a version must have stayed the same "
           "before it is read.");

@@ -44,7 +44,7 @@ Server::Server(const Options& options, ModelRepository& repository)
       watch_gate_(kMaxHealthCalls, 0),
       administration_gate_(kMaxAdministrationCalls, kMaxHealthBytes),
       mdn_service_(repository, options.limits),
-      repository_service_(repository, options.keeper, options.may_administer),
+      repository_service_(repository, options.keeper),
       places_(options.pollers) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
@@ -60,12 +60,15 @@ absl::Status Server::Build() {
     // fails.
     if (absl::Status status = CheckBindable(address); !status.ok()) return status;
   }
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // It would answer without a token.
+  if (options_.access.is_open_to(Role::kCall)) {
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  }
   grpc::ServerBuilder builder;
   SecureTransport(builder, options_.limits);
   std::vector<int> ports(options_.listen.size(), 0);
   for (size_t i = 0; i < ports.size(); ++i) {
-    builder.AddListeningPort(options_.listen[i], grpc::InsecureServerCredentials(), &ports[i]);
+    builder.AddListeningPort(options_.listen[i], Credentials(options_.listen[i]), &ports[i]);
   }
   builder.RegisterService(&mdn_service_.grpc_service());
   builder.RegisterService(&repository_service_.grpc_service());
@@ -85,16 +88,22 @@ absl::Status Server::Build() {
     addresses_.push_back(WithPort(options_.listen[i], ports[i]));
   }
 
-  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, rpc_metrics_});
+  mdn_endpoint_.reset(
+      new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, rpc_metrics_, &options_.access});
   repository_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
-      repository_service_, *queue_, administration_gate_, rpc_metrics_});
+      repository_service_, *queue_, administration_gate_, rpc_metrics_, &options_.access});
+  const bool is_open = options_.open_administration && options_.access.is_open_to(Role::kCall);
+  administration_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
+      repository_service_, *queue_, administration_gate_, rpc_metrics_,
+      is_open ? nullptr : &options_.access, Role::kAdminister});
   check_endpoint_.reset(
       new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_, rpc_metrics_});
   watch_endpoint_.reset(
       new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_, rpc_metrics_});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
   HealthService::Listen(*check_endpoint_, *watch_endpoint_, kListeningHealthCalls);
-  ModelRepositoryService::Listen(*repository_endpoint_, kListeningAdministrationCalls);
+  ModelRepositoryService::Listen(*repository_endpoint_, *administration_endpoint_,
+                                 kListeningAdministrationCalls);
   repository_.Listen([this](const ServedModels& models) { TellHealth(models); });
   for (int i = 0; i <= options_.pollers; ++i) pollers_.emplace_back([this] { Poll(); });
   return absl::OkStatus();
@@ -108,6 +117,13 @@ void Server::TellHealth(const ServedModels& models) {
   services["mdn.v1.MdnService"] = models.is_ready;
   services[""] = models.is_ready;
   health_service_.SetServing(services);
+}
+
+std::shared_ptr<grpc::ServerCredentials> Server::Credentials(const std::string& address) const {
+  if (options_.tls == nullptr || absl::StartsWith(address, "unix:")) {
+    return grpc::InsecureServerCredentials();
+  }
+  return TlsCredentials(options_.tls);
 }
 
 void Server::Poll() {

@@ -16,6 +16,8 @@
 #include "server/rpc/mdn_service.h"
 #include "server/rpc/model_repository_service.h"
 #include "server/rpc/poller.h"
+#include "server/security/access.h"
+#include "server/security/tls.h"
 
 namespace mdn {
 
@@ -35,14 +37,15 @@ class Server {
     /// 11.2 us of CPU a request where two that always receive cost 12.7, and H = 1024, with 64
     /// calls under way, which then make larger batches, 65 us where those cost 107.
     int pollers = 1;
+    /// For the addresses of TCP: a Unix socket is reached by this machine's own processes only.
+    std::shared_ptr<const Reloaded<TlsIdentity>> tls;
+    /// Who may call models. Health is told to everybody.
+    Access access;
     absl::Duration drain_timeout = absl::Seconds(20);
     /// Loads and unloads; outlives the server. nullptr: there is no directory of models.
     RepositoryKeeper* keeper = nullptr;
-    /// Decides who may load and unload.
-    ModelRepositoryService::MayAdminister may_administer = [](const grpc::ServerContext&) {
-      return absl::PermissionDeniedError(
-          "administration is off; the server allows it with --allow_administration");
-    };
+    /// Where no tokens say who may load and unload: whoever may call.
+    bool open_administration = false;
   };
 
   /// Serves the models of `repository`, which must outlive the server, and tells their health.
@@ -70,6 +73,7 @@ class Server {
   Server(const Options& options, ModelRepository& repository);
   absl::Status Build();
   void TellHealth(const ServedModels& models);
+  std::shared_ptr<grpc::ServerCredentials> Credentials(const std::string& address) const;
   void Poll();
   void EndCalls();
 
@@ -85,7 +89,8 @@ class Server {
   HealthService health_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<CallEndpoint<MdnService>> mdn_endpoint_;
-  std::unique_ptr<CallEndpoint<ModelRepositoryService>> repository_endpoint_;
+  std::unique_ptr<CallEndpoint<ModelRepositoryService>> repository_endpoint_,
+      administration_endpoint_;
   std::unique_ptr<CallEndpoint<HealthService>> check_endpoint_, watch_endpoint_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;

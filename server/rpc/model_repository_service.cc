@@ -75,12 +75,12 @@ class KeeperCall final : public UnaryCall<Rpc, ModelRepositoryService> {
   void ListenForNext() override { (new KeeperCall(this->endpoint(), this->metrics()))->Listen(); }
 
   void Serve() override {
-    const auto keeper = this->endpoint().service.Administer(this->context());
-    if (!keeper.ok()) {
-      this->Refuse(keeper.status());
+    RepositoryKeeper* const keeper = this->endpoint().service.keeper();
+    if (keeper == nullptr) {
+      this->Refuse(absl::FailedPreconditionError("the server has no model repository"));
       return;
     }
-    Rpc::Begin(**keeper, this->request(), [this](const absl::Status& status) { End(status); });
+    Rpc::Begin(*keeper, this->request(), [this](const absl::Status& status) { End(status); });
   }
 
   void End(const absl::Status& status) {
@@ -97,24 +97,12 @@ class KeeperCall final : public UnaryCall<Rpc, ModelRepositoryService> {
 
 }  // namespace
 
-ModelRepositoryService::ModelRepositoryService(const ModelRepository& repository,
-                                               RepositoryKeeper* keeper,
-                                               MayAdminister may_administer)
-    : repository_(repository), keeper_(keeper), may_administer_(std::move(may_administer)) {}
-
-absl::StatusOr<RepositoryKeeper*> ModelRepositoryService::Administer(
-    const grpc::ServerContext& context) const {
-  if (absl::Status status = may_administer_(context); !status.ok()) return status;
-  if (keeper_ == nullptr) {
-    return absl::FailedPreconditionError("the server has no model repository");
-  }
-  return keeper_;
-}
-
-void ModelRepositoryService::Listen(CallEndpoint<ModelRepositoryService>& endpoint, int depth) {
-  ListenForCalls<ImmediateCall<IndexRpc, ModelRepositoryService>>(endpoint, depth);
-  ListenForCalls<KeeperCall<LoadRpc>>(endpoint, depth);
-  ListenForCalls<KeeperCall<UnloadRpc>>(endpoint, depth);
+void ModelRepositoryService::Listen(CallEndpoint<ModelRepositoryService>& index,
+                                    CallEndpoint<ModelRepositoryService>& administration,
+                                    int depth) {
+  ListenForCalls<ImmediateCall<IndexRpc, ModelRepositoryService>>(index, depth);
+  ListenForCalls<KeeperCall<LoadRpc>>(administration, depth);
+  ListenForCalls<KeeperCall<UnloadRpc>>(administration, depth);
 }
 
 }  // namespace mdn

@@ -156,7 +156,9 @@ TEST_F(ModelReloadTest, ReloadsUnderLoadWithoutAFailedCallOrAWrongBit) {
   load.Stop();
   EXPECT_THAT(load.failures(), IsEmpty());
   EXPECT_GT(load.answers(), reloads);
-  if (reloads >= 30) EXPECT_LT(after_all, after_ten + after_ten / 20);
+  if (reloads >= 30) {
+    EXPECT_LT(after_all, after_ten + after_ten / 20);
+  }
   std::cout << load.answers() << " answers, " << reloads << " reloads; resident "
             << after_ten / 1024 << " KiB after ten, " << after_all / 1024 << " KiB after all\n";
 }
