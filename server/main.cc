@@ -163,12 +163,12 @@ int Serve(const Config& config) {
   if (!security.ok()) {
     return Fail(LoadFailureCode(security.status()), security.status().message());
   }
-  spdlog::info("settings: {}", SettingsLine());
-  WarnOfOpenDoors(config);
   ModelRepository repository;
   LoadMetrics loads;
   const auto keeper = BeginServing(config, repository, loads);
   if (!keeper.ok()) return Fail(LoadFailureCode(keeper.status()), keeper.status().message());
+  spdlog::info("settings: {}", SettingsLine());
+  WarnOfOpenDoors(config);
   absl::StatusOr<std::unique_ptr<Server>> server =
       Server::Start(ServerOptions(config, **security, keeper->get()), repository);
   if (!server.ok()) return Fail(kUnavailable, server.status().message());
