@@ -4,6 +4,7 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <algorithm>
 #include <array>
 
 namespace mdn::client_internal {
@@ -72,6 +73,13 @@ int Rank(const ServerChannel& server) {
 }
 
 }  // namespace
+
+absl::Time DeadlineAfter(absl::Duration timeout, absl::Time now) {
+  constexpr absl::Duration kMaxTimeout = absl::Hours(1);
+  return now + std::min(timeout, kMaxTimeout);
+}
+
+absl::Status NoServer() { return absl::InvalidArgumentError("the list of servers is empty"); }
 
 ServerRotation::ServerRotation(const std::vector<std::string>& targets, int max_response_bytes) {
   const grpc::ChannelArguments arguments = ChannelArguments(max_response_bytes);

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "mdn/v1/mdn.grpc.pb.h"
 
@@ -25,6 +27,12 @@ struct ServerChannel {
 /// The servers that one call may go to, in the order in which they are tried.
 constexpr size_t kMaxRouteLength = 3;
 using Route = absl::InlinedVector<const ServerChannel*, kMaxRouteLength>;
+
+/// `timeout` from now; an hour at most, so that nothing waits without a bound.
+absl::Time DeadlineAfter(absl::Duration timeout, absl::Time now);
+
+/// What becomes of calls that have nowhere to go.
+absl::Status NoServer();
 
 /// The servers that a client was given. A gRPC channel balances over the addresses of one target,
 /// but takes a list of targets only as numbers; so there is a channel for each, and the turns over

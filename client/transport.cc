@@ -1,6 +1,5 @@
 #include "client/transport.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -10,16 +9,19 @@
 namespace mdn::client_internal {
 namespace {
 
-constexpr absl::Duration kMaxTimeout = absl::Hours(1);
-
-absl::Status NoServer() { return absl::InvalidArgumentError("the list of servers is empty"); }
+constexpr int kMaxCoalesced = 16384;
 
 }  // namespace
 
 Transport::Transport(const ClientOptions& options)
-    : timeout_(options.timeout), servers_(options.servers, options.max_response_bytes) {}
+    : timeout_(options.timeout),
+      max_response_bytes_(options.max_response_bytes),
+      servers_(std::make_shared<ServerRotation>(options.servers, options.max_response_bytes)) {
+  if (options.coalesce) session_ = OpenSession({timeout_, kMaxCoalesced});
+}
 
 Transport::~Transport() {
+  session_.reset();
   absl::flat_hash_set<std::shared_ptr<PendingCall>> running;
   {
     const std::lock_guard lock(mutex_);
@@ -34,14 +36,18 @@ Transport::~Transport() {
   if (completer_.joinable()) completer_.join();
 }
 
+std::unique_ptr<StreamSession> Transport::OpenSession(const StreamOptions& options) const {
+  return std::make_unique<StreamSession>(servers_, options, max_response_bytes_);
+}
+
 absl::Time Transport::Deadline(const CallOptions& options) const {
-  return absl::Now() + std::min(options.timeout.value_or(timeout_), kMaxTimeout);
+  return DeadlineAfter(options.timeout.value_or(timeout_), absl::Now());
 }
 
 absl::Status Transport::Call(const CallOptions& options, Attempt attempt) const {
   const absl::Time deadline = Deadline(options);
   grpc::Status status;
-  const Route route = servers_.Next();
+  const Route route = servers_->Next();
   if (route.empty()) return NoServer();
   for (const ServerChannel* server : route) {
     grpc::ClientContext context;
@@ -53,8 +59,10 @@ absl::Status Transport::Call(const CallOptions& options, Attempt attempt) const 
 }
 
 AsyncCall Transport::Start(const std::shared_ptr<PendingCall>& call, const CallOptions& options) {
-  AsyncCall handle(call);
-  Route route = servers_.Next();
+  AsyncCall handle = Handle([weak = std::weak_ptr<PendingCall>(call)] {
+    if (const auto running = weak.lock()) running->Cancel();
+  });
+  Route route = servers_->Next();
   absl::Status status = route.empty() ? NoServer() : Register(call);
   if (status.ok()) {
     call->Begin(std::move(route), Deadline(options), completions_);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/rpc/gathered_tasks.h"
+#include "server/rpc/stream_call.h"
 #include "server/transport.h"
 
 namespace mdn {
@@ -17,6 +18,7 @@ namespace {
 
 // Calls that may arrive between two looks at the queue without waiting for a place.
 constexpr int kListeningCallsPerMethod = 128;
+constexpr int kListeningStreams = 16;
 constexpr int kListeningHealthCalls = 16;
 constexpr int kMaxHealthCalls = 1024;
 constexpr int64_t kMaxHealthBytes = int64_t{16} << 20;
@@ -35,6 +37,8 @@ Server::Server(const Options& options, const ModelRepository& repository)
             std::max(options.max_inflight_bytes, 4 * options.limits.max_message_bytes)),
       check_gate_(kMaxHealthCalls, kMaxHealthBytes),
       watch_gate_(kMaxHealthCalls, 0),
+      stream_gate_(options.max_inflight_requests,
+                   std::max(options.max_inflight_bytes / 2, 4 * options.limits.max_message_bytes)),
       mdn_service_(repository, options.limits),
       places_(options.pollers) {}
 
@@ -76,9 +80,11 @@ absl::Status Server::Build(const ModelRepository& repository) {
   }
 
   mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_});
+  stream_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, stream_gate_});
   check_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_});
   watch_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
+  StreamCall::Listen(*stream_endpoint_, kListeningStreams);
   HealthService::Listen(*check_endpoint_, *watch_endpoint_, kListeningHealthCalls);
   health_service_.SetServing("", true);
   health_service_.SetServing("mdn.v1.MdnService", true);
@@ -113,11 +119,15 @@ void Server::EndCalls() {
   // gRPC cancels a call that reaches it between the beginning of its shutdown and the caller's
   // hearing of it. A refusal that says UNAVAILABLE sends callers away before.
   gate_.Close();
+  stream_gate_.Close();
+  mdn_service_.open_streams().Drain();
   gate_.AwaitQuiet(kQuietBeforeShutdown, deadline);
+  stream_gate_.AwaitQuiet(kQuietBeforeShutdown, deadline);
   server_->Shutdown(std::chrono::system_clock::now() +
                     (deadline - std::chrono::steady_clock::now()));
   // Calls that the deadline cancelled still end by themselves, and use the queue until then.
   gate_.AwaitNone();
+  stream_gate_.AwaitNone();
   check_gate_.AwaitNone();
   watch_gate_.AwaitNone();
 }

@@ -14,16 +14,6 @@ template <class Response>
 using Writer = grpc::ServerAsyncResponseWriter<Response>;
 using Queue = grpc::ServerCompletionQueue;
 
-void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
-  spec.set_name(model.name);
-  spec.set_version(model.version);
-}
-
-absl::StatusOr<std::shared_ptr<ServedModel>> FindModel(const MdnService& service,
-                                                       const v1::ModelSpec& spec) {
-  return service.repository().Find(spec.name(), spec.version());
-}
-
 // The three methods that evaluate the network.
 
 struct PredictRpc {
@@ -102,7 +92,7 @@ class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
 
   absl::Status Prepare() {
     const MdnService& service = this->endpoint().service;
-    auto model = FindModel(service, this->request().model());
+    auto model = service.Find(this->request().model());
     if (!model.ok()) return model.status();
     model_ = *std::move(model);
     const ModelShape shape{model_->engine().dim_in(), model_->engine().shape()};
@@ -182,7 +172,7 @@ struct GetModelRpc {
   }
   static absl::Status Answer(const MdnService& service, const Request& request,
                              Response& response) {
-    const auto model = FindModel(service, request.model());
+    const auto model = service.Find(request.model());
     if (!model.ok()) return model.status();
     SetInfo(**model, service.limits(), response);
     return absl::OkStatus();
@@ -213,6 +203,11 @@ struct ListModelsRpc {
 
 MdnService::MdnService(const ModelRepository& repository, const Limits& limits)
     : repository_(repository), limits_(limits) {}
+
+void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
+  spec.set_name(model.name);
+  spec.set_version(model.version);
+}
 
 void MdnService::Listen(CallEndpoint<MdnService>& endpoint, int depth) {
   for (int i = 0; i < depth; ++i) {

@@ -3,10 +3,14 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
+
+#include "absl/status/statusor.h"
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "server/limits.h"
 #include "server/repository/model_repository.h"
 #include "server/rpc/call.h"
+#include "server/rpc/open_streams.h"
 
 namespace mdn {
 
@@ -18,20 +22,30 @@ class MdnService {
   MdnService(const ModelRepository& repository, const Limits& limits);
 
   grpc::Service& grpc_service() { return async_service_; }
-  /// Waits for `depth` calls of every method; whenever one arrives another one waits in its place.
-  /// After the server has started.
+  /// Waits for `depth` calls of every unary method; whenever one arrives another one waits in its
+  /// place. After the server has started.
   static void Listen(CallEndpoint<MdnService>& endpoint, int depth);
 
   // What the calls use.
-  v1::MdnService::AsyncService& async_service() { return async_service_; }
+  /// A stream's messages are bytes here: StreamCall takes them apart.
+  using AsyncService = v1::MdnService::WithRawMethod_Stream<v1::MdnService::AsyncService>;
+  AsyncService& async_service() { return async_service_; }
+  /// NOT_FOUND.
+  absl::StatusOr<std::shared_ptr<ServedModel>> Find(const v1::ModelSpec& spec) const {
+    return repository_.Find(spec.name(), spec.version());
+  }
+  OpenStreams& open_streams() { return open_streams_; }
   const ModelRepository& repository() const { return repository_; }
   const Limits& limits() const { return limits_; }
 
  private:
-  v1::MdnService::AsyncService async_service_;
+  AsyncService async_service_;
   const ModelRepository& repository_;
   const Limits limits_;
+  OpenStreams open_streams_;
 };
+
+void SetSpec(const ModelDescription& model, v1::ModelSpec& spec);
 
 }  // namespace mdn
 
