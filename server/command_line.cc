@@ -1,8 +1,6 @@
 #include "server/command_line.h"
 
-#include <algorithm>
 #include <map>
-#include <numeric>
 #include <utility>
 
 #include "absl/flags/reflection.h"
@@ -10,36 +8,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "server/settings.h"
 
 namespace mdn {
 namespace {
 
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
-    }
-  }
-  return row.back();
-}
-
 absl::Status UnknownFlag(absl::string_view name) {
-  std::string nearest;
-  size_t least = 1 + name.size() / 3;
+  std::vector<std::string> candidates;
   for (const auto& [candidate, flag] : absl::GetAllFlags()) {
-    const size_t distance = EditDistance(name.substr(0, 64), candidate);
-    if (distance <= least) {
-      least = distance;
-      nearest = std::string(candidate);
-    }
+    candidates.push_back(absl::StrCat("--", candidate));
   }
+  const std::string flag = absl::StrCat("--", name);
   return absl::InvalidArgumentError(
-      absl::StrCat("there is no flag --", name,
-                   nearest.empty() ? "; --help lists them" : "; did you mean --", nearest, "?"));
+      absl::StrCat("there is no flag ", flag, NearestName(flag, candidates)));
 }
 
 /// One flag as it was written.
@@ -73,12 +54,9 @@ absl::Status Apply(const std::map<absl::CommandLineFlag*, std::vector<std::strin
       return absl::InvalidArgumentError(
           absl::StrCat("--", flag->Name(), " is given ", values.size(), " times; expected once"));
     }
-    const std::string value = absl::StrJoin(values, ",");
-    std::string error;
-    if (!flag->ParseFrom(value, &error)) {
-      return absl::InvalidArgumentError(absl::StrCat("--", flag->Name(), ": cannot use '", value,
-                                                     "'", error.empty() ? "" : ": ", error));
-    }
+    absl::Status status =
+        SetOnce(*flag, absl::StrJoin(values, ","), absl::StrCat("--", flag->Name()));
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -86,6 +64,7 @@ absl::Status Apply(const std::map<absl::CommandLineFlag*, std::vector<std::strin
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> ParseFlags(const std::vector<std::string>& arguments) {
+  ForgetSettingNames();
   std::map<absl::CommandLineFlag*, std::vector<std::string>> settings;
   std::vector<std::string> rest;
   for (size_t i = 0; i < arguments.size(); ++i) {

@@ -11,7 +11,8 @@ namespace mdn {
 /// Sets absl flags from `--name=value`, `--name value`, `--switch` and `--noswitch`; a flag that
 /// holds a list may be repeated. Unlike absl::ParseCommandLine it reports errors instead of ending
 /// the process: INVALID_ARGUMENT names the flag, and the nearest one where there is no such flag.
-/// Returns the arguments that are no flags, the program's name not among them.
+/// To be called before the other sources of settings are read, see settings.h. Returns the
+/// arguments that are no flags, the program's name not among them.
 absl::StatusOr<std::vector<std::string>> ParseFlags(const std::vector<std::string>& arguments);
 
 /// Names, defaults and help of the flags that the source file `file_name` defines.

@@ -13,7 +13,11 @@
 #include "absl/strings/str_cat.h"
 #include "server/command_line.h"
 #include "server/cpu_limit.h"
+#include "server/settings.h"
 
+ABSL_FLAG(std::string, config, "",
+          "A file of settings: a JSON object, comments allowed, whose keys are the names of these "
+          "flags. Flags and the environment go before it.");
 ABSL_FLAG(
     std::string, model, "",
     "The checkpoint to serve: a PyTorch .pt or .pth (state dict, training checkpoint or whole "
@@ -58,16 +62,22 @@ ABSL_FLAG(
     int, threads, 0,
     "Batches evaluated at the same time. 0: as many as this process may use processors, by its "
     "affinity and its control group's limit.");
-ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
-          "On SIGTERM or SIGINT: how long calls in flight may take to end.");
+ABSL_FLAG(absl::Duration, lame_duck, absl::Seconds(5),
+          "On SIGTERM: how long calls are still taken while health says NOT_SERVING, so that "
+          "callers and balancers turn away before the drain begins. SIGINT goes without.");
+ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(20),
+          "On SIGTERM, after --lame_duck, or SIGINT: how long calls in flight may take to end. "
+          "Kubernetes kills 30s after SIGTERM, unless told otherwise.");
 
 namespace mdn {
 namespace {
 
+constexpr char kThisFile[] = "server/config.cc";
+
 template <class T>
 absl::Status OutOfRange(absl::string_view flag, T value, absl::string_view expected) {
   return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, ": got ", value, "; expected ", expected));
+      absl::StrCat(SettingName(flag), ": got ", value, "; expected ", expected));
 }
 
 absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t least, int64_t most) {
@@ -137,9 +147,10 @@ absl::StatusOr<Limits> LimitsFromFlags() {
     if (!status.ok()) return status;
   }
   if (limits.max_queue_rows < limits.max_request_rows) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--max_queue_rows: got ", limits.max_queue_rows, "; expected at least --max_request_rows, ",
-        limits.max_request_rows, ", since a request waits whole"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(SettingName("max_queue_rows"), ": got ", limits.max_queue_rows,
+                     "; expected at least ", SettingName("max_request_rows"), ", ",
+                     limits.max_request_rows, ", since a request waits whole"));
   }
   return limits;
 }
@@ -159,6 +170,7 @@ absl::Status CheckRest(const Config& config) {
        {CheckRange("threads", config.threads, 1, 1024),
         CheckRange("max_inflight_requests", config.max_inflight_requests, 1, 1 << 20),
         CheckDuration("max_batch_delay", config.max_batch_delay, absl::Seconds(10)),
+        CheckDuration("lame_duck", config.lame_duck, absl::Hours(1)),
         CheckDuration("drain_timeout", config.drain_timeout, absl::Hours(24))}) {
     if (!status.ok()) return status;
   }
@@ -166,6 +178,16 @@ absl::Status CheckRest(const Config& config) {
 }
 
 }  // namespace
+
+absl::Status ReadSettings(const std::vector<std::string>& environment) {
+  if (absl::Status status = SetFromEnvironment(environment, kThisFile); !status.ok()) return status;
+  const std::string file = absl::GetFlag(FLAGS_config);
+  return file.empty() ? absl::OkStatus() : SetFromFile(file, kThisFile);
+}
+
+std::string SettingsFile() { return SettingsFile(kThisFile); }
+
+std::string SettingsLine() { return SettingsLine(kThisFile); }
 
 absl::StatusOr<Config> ConfigFromFlags() {
   Config config;
@@ -180,6 +202,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   config.threads = absl::GetFlag(FLAGS_threads);
   if (config.threads == 0) config.threads = UsableCpus();
   config.max_inflight_requests = absl::GetFlag(FLAGS_max_inflight_requests);
+  config.lame_duck = absl::GetFlag(FLAGS_lame_duck);
   config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
 
   absl::StatusOr<ConfigHints> hints = HintsFromFlags();
@@ -197,10 +220,13 @@ std::string ConfigHelp() {
   return absl::StrCat(
       "mdn_server serves a mixture density network over gRPC.\n\n"
       "  mdn_server --model=PATH [--listen=127.0.0.1:50051] [flags]\n\n"
-      "It prints 'listening on ADDRESS' for each address once it is ready, and ends with SIGTERM "
-      "or\n"
-      "SIGINT after the calls in flight; a second signal ends it at once.\n\nFlags:\n",
-      FlagsHelp("server/config.cc"),
+      "It prints 'listening on ADDRESS' for each address once it is ready. SIGTERM, after\n"
+      "--lame_duck, and SIGINT end it after the calls in flight; a second one at once.\n"
+      "\nFlags:\n",
+      FlagsHelp(kThisFile),
+      "\nEach may also be set by the environment, as MDN_MAX_BATCH_ROWS=64, or in the file that\n"
+      "--config names, as {\"max_batch_rows\": 64}. A flag goes before the environment, and that\n"
+      "before the file. --print_config shows what comes of it, and from where.\n"
       "\nExit codes: 64 wrong usage, 65 a bad checkpoint, 66 no such file, 69 an address is "
       "taken\n"
       "or LibTorch is not installed, 70 an internal error.\n");

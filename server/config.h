@@ -26,10 +26,20 @@ struct Config {
   /// Batches evaluated at the same time; at least 1.
   int threads = 1;
   int max_inflight_requests = 1;
+  absl::Duration lame_duck;
   absl::Duration drain_timeout;
 };
 
-/// The flags' present values. INVALID_ARGUMENT names the flag, its value and what was expected.
+/// Sets what the command line left: from the environment, NAME=value each, then from the file of
+/// --config. To be called after ParseFlags. INVALID_ARGUMENT: see settings.h.
+absl::Status ReadSettings(const std::vector<std::string>& environment);
+
+/// What the flags are set to, and by whom, as a file for --config, and in one line.
+std::string SettingsFile();
+std::string SettingsLine();
+
+/// The flags' present values. INVALID_ARGUMENT names the setting as it was written, its value and
+/// what was expected.
 absl::StatusOr<Config> ConfigFromFlags();
 
 /// The text of --help.

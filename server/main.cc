@@ -1,5 +1,7 @@
+#include <signal.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -8,16 +10,19 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "model/engine/torch_module.h"
 #include "server/command_line.h"
 #include "server/config.h"
-#include "server/end_signals.h"
 #include "server/repository/model_loader.h"
 #include "server/repository/model_repository.h"
 #include "server/server.h"
+#include "server/signals.h"
 #include "server/transport.h"
 
 ABSL_FLAG(bool, help, false, "Show this text.");
+ABSL_FLAG(bool, print_config, false,
+          "Show the settings and where each comes from, as a file for --config.");
 ABSL_FLAG(bool, version, false, "Show the version.");
 
 namespace mdn {
@@ -70,9 +75,18 @@ void LogModel(const ServedModel& model) {
                std::string(model.engine().name()));
 }
 
+/// Callers that ask for its health have time to turn to another server before this one refuses
+/// them.
+void EnterLameDuck(Server& server, absl::Duration time, int signal) {
+  spdlog::info("{}: not serving any more; calls are taken for another {}", strsignal(signal),
+               absl::FormatDuration(time));
+  server.StopServing();
+  absl::SleepFor(time);
+}
+
 int Serve(const Config& config) {
   KeepOpenBlasSingleThreaded();
-  static EndSignals& signals = *new EndSignals;
+  static Signals& signals = *new Signals;
   RouteGrpcLogs();
   RaiseOpenFileLimit();
   StopDeadlockDetection();
@@ -92,10 +106,20 @@ int Serve(const Config& config) {
   }
   std::fflush(stdout);
 
-  spdlog::info("{}: draining", strsignal(signals.Await()));
+  const int signal = signals.Await();
+  // Who ends it from a terminal has told the clients, or waits.
+  EnterLameDuck(**server, signal == SIGINT ? absl::ZeroDuration() : config.lame_duck, signal);
+  spdlog::info("draining for at most {}", absl::FormatDuration(config.drain_timeout));
   (*server)->Drain();
   spdlog::info("drained");
   return 0;
+}
+
+std::vector<std::string> Environment() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    variables.emplace_back(*variable);
+  return variables;
 }
 
 int Main(const std::vector<std::string>& arguments) {
@@ -114,8 +138,16 @@ int Main(const std::vector<std::string>& arguments) {
     std::puts("mdn_server " MDN_VERSION);
     return 0;
   }
+  if (absl::Status status = ReadSettings(Environment()); !status.ok()) {
+    return Fail(kUsage, status.message());
+  }
   const absl::StatusOr<Config> config = ConfigFromFlags();
   if (!config.ok()) return Fail(kUsage, config.status().message());
+  if (absl::GetFlag(FLAGS_print_config)) {
+    std::fputs(SettingsFile().c_str(), stdout);
+    return 0;
+  }
+  spdlog::info("settings: {}", SettingsLine());
   return Serve(*config);
 }
 

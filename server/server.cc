@@ -23,6 +23,7 @@ constexpr int kListeningHealthCalls = 16;
 constexpr int kMaxHealthCalls = 1024;
 constexpr int64_t kMaxHealthBytes = int64_t{16} << 20;
 constexpr std::chrono::milliseconds kQuietBeforeShutdown(100);
+constexpr std::chrono::seconds kLongestFarewell(1);
 
 std::string WithPort(const std::string& address, int port) {
   if (absl::StartsWith(address, "unix:")) return address;
@@ -123,8 +124,10 @@ void Server::EndCalls() {
   mdn_service_.open_streams().Drain();
   gate_.AwaitQuiet(kQuietBeforeShutdown, deadline);
   stream_gate_.AwaitQuiet(kQuietBeforeShutdown, deadline);
-  server_->Shutdown(std::chrono::system_clock::now() +
-                    (deadline - std::chrono::steady_clock::now()));
+  // Nothing is left but what would be refused, and the peers' word that they know of the end: one
+  // that has nothing to do may take 5 s for it.
+  const SteadyTime last = std::min(deadline, std::chrono::steady_clock::now() + kLongestFarewell);
+  server_->Shutdown(std::chrono::system_clock::now() + (last - std::chrono::steady_clock::now()));
   // Calls that the deadline cancelled still end by themselves, and use the queue until then.
   gate_.AwaitNone();
   stream_gate_.AwaitNone();

@@ -33,7 +33,7 @@ class Server {
     /// 11.2 us of CPU a request where two that always receive cost 12.7, and H = 1024, with 64
     /// calls under way, which then make larger batches, 65 us where those cost 107.
     int pollers = 1;
-    absl::Duration drain_timeout = absl::Seconds(30);
+    absl::Duration drain_timeout = absl::Seconds(20);
   };
 
   /// Serves the models of `repository`, which must outlive the server, and tells their health.
@@ -45,8 +45,10 @@ class Server {
   /// As given in the options, with the ports that were picked.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
-  /// Health turns NOT_SERVING, calls that come are refused as UNAVAILABLE, and those in flight end,
-  /// if within drain_timeout then as if nothing had happened. Returns when none is left.
+  /// Health turns NOT_SERVING for good; calls are taken as before.
+  void StopServing() { health_service_.StopServing(); }
+  /// StopServing; then calls that come are refused as UNAVAILABLE, and those in flight end, if
+  /// within drain_timeout then as if nothing had happened. Returns when none is left.
   void Drain();
 
  private:

@@ -85,7 +85,8 @@ class Filter {
 }  // namespace
 
 absl::StatusOr<json> ParseJson(absl::string_view text,
-                               const std::function<bool(const std::string& key)>& keep) {
+                               const std::function<bool(const std::string& key)>& keep,
+                               JsonComments comments) {
   // The parser takes a NUL for the end of the text.
   if (text.find('\0') != absl::string_view::npos) {
     return absl::InvalidArgumentError("is no JSON: it has a NUL byte");
@@ -93,10 +94,12 @@ absl::StatusOr<json> ParseJson(absl::string_view text,
   Filter filter(keep);
   json parsed;
   try {
-    parsed = json::parse(text.begin(), text.end(),
-                         [&filter](int depth, json::parse_event_t event, const json& value) {
-                           return filter(depth, event, value);
-                         });
+    parsed = json::parse(
+        text.begin(), text.end(),
+        [&filter](int depth, json::parse_event_t event, const json& value) {
+          return filter(depth, event, value);
+        },
+        /*allow_exceptions=*/true, /*ignore_comments=*/comments == JsonComments::kIgnored);
   } catch (const json::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("is no JSON: ", Printable(error.what())));
   }
@@ -105,8 +108,9 @@ absl::StatusOr<json> ParseJson(absl::string_view text,
 }
 
 absl::StatusOr<json> ParseJsonObject(absl::string_view text,
-                                     const std::function<bool(const std::string& key)>& keep) {
-  absl::StatusOr<json> parsed = ParseJson(text, keep);
+                                     const std::function<bool(const std::string& key)>& keep,
+                                     JsonComments comments) {
+  absl::StatusOr<json> parsed = ParseJson(text, keep, comments);
   if (parsed.ok() && !parsed->is_object()) {
     return absl::InvalidArgumentError(
         absl::StrCat("is ", parsed->type_name(), ", expected a JSON object"));

@@ -186,7 +186,7 @@ void HealthService::Listen(CallEndpoint<HealthService>& checks,
 
 void HealthService::SetServing(const std::string& service, bool serving) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (draining_) return;
+  if (stopped_) return;
   const ServingStatus status =
       serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
   statuses_[service] = status;
@@ -195,14 +195,23 @@ void HealthService::SetServing(const std::string& service, bool serving) {
   }
 }
 
+void HealthService::StopServing() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  StopServingLocked();
+}
+
 void HealthService::Drain() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  StopServingLocked();
   draining_ = true;
+  for (const auto& [watcher, service] : watchers_) watcher->End();
+}
+
+void HealthService::StopServingLocked() {
+  if (stopped_) return;
+  stopped_ = true;
   for (auto& [service, status] : statuses_) status = HealthCheckResponse::NOT_SERVING;
-  for (const auto& [watcher, service] : watchers_) {
-    watcher->Changed(StatusLocked(service));
-    watcher->End();
-  }
+  for (const auto& [watcher, service] : watchers_) watcher->Changed(StatusLocked(service));
 }
 
 HealthService::ServingStatus HealthService::Status(const std::string& service) const {

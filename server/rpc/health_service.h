@@ -37,9 +37,11 @@ class HealthService {
   static void Listen(CallEndpoint<HealthService>& checks, CallEndpoint<HealthService>& watches,
                      int depth);
 
-  /// The empty name stands for the whole server. No effect once draining.
+  /// The empty name stands for the whole server. No effect after StopServing.
   void SetServing(const std::string& service, bool serving);
-  /// Everything turns NOT_SERVING for good, and watches end.
+  /// Everything turns NOT_SERVING for good.
+  void StopServing();
+  /// StopServing, and watches end.
   void Drain();
 
   /// SERVICE_UNKNOWN where no status was ever set.
@@ -51,6 +53,7 @@ class HealthService {
 
  private:
   ServingStatus StatusLocked(const std::string& service) const;
+  void StopServingLocked();
 
   grpc::health::v1::Health::AsyncService async_service_;
 
@@ -58,6 +61,7 @@ class HealthService {
   mutable std::mutex mutex_;
   std::map<std::string, ServingStatus> statuses_;
   std::map<Watcher*, std::string> watchers_;
+  bool stopped_ = false;
   bool draining_ = false;
 };
 

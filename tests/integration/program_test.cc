@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -102,6 +104,26 @@ TEST(ProgramTest, ABadFileEndsWith65AndNamesTheTensor) {
   EXPECT_EQ(ended.code, 65);
   EXPECT_THAT(ended.errors, HasSubstr("normal_network.2.bias"));
   EXPECT_EQ(ended.output, "");
+}
+
+TEST(ProgramTest, TakesSettingsFromAFileAndShowsWhereTheyComeFrom) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("mdn_config_" + std::to_string(getpid())))
+          .string();
+  std::ofstream(path) << R"({"threads": 3, "drain_timeout": "7s"}  // For this machine.)";
+  const Ended ended = RunServer({"--config=" + path, "--threads=2", "--model=m", "--print_config"});
+  std::filesystem::remove(path);
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_THAT(ended.output, HasSubstr("\"drain_timeout\": \"7s\",  // drain_timeout in " + path));
+  EXPECT_THAT(ended.output, HasSubstr("\"threads\": 2  // --threads\n"));
+}
+
+TEST(ProgramTest, RefusesAnUnknownVariable) {
+  setenv("MDN_THREDS", "2", 1);
+  const Ended ended = RunServer({"--model=" + Data("ex_1d.pt")});
+  unsetenv("MDN_THREDS");
+  EXPECT_EQ(ended.code, 64);
+  EXPECT_THAT(ended.errors, HasSubstr("MDN_THREDS of the environment; did you mean MDN_THREADS?"));
 }
 
 TEST(ProgramTest, AnAmbiguousFileListsWhatItCanMean) {

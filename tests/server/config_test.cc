@@ -89,16 +89,23 @@ INSTANTIATE_TEST_SUITE_P(
         BadFlag{"--max_message_bytes=1", "--max_message_bytes: got 1; expected 4096 to 1073741824"},
         BadFlag{"--threads=-1", "--threads: got -1; expected 1 to 1024"},
         BadFlag{"--max_batch_delay=1m", "--max_batch_delay: got 1m; expected 0 to 10s"},
+        BadFlag{"--lame_duck=2h", "--lame_duck: got 2h; expected 0 to 1h"},
         BadFlag{"--drain_timeout=-1s", "--drain_timeout: got -1s; expected 0 to 24h"}));
 
 TEST_F(ConfigTest, NamesTheMissingModel) {
   EXPECT_EQ(Parse({}).status().message(), "--model is missing; expected the checkpoint to serve");
 }
 
+TEST_F(ConfigTest, NamesTheSourceOfABadValue) {
+  ASSERT_TRUE(ParseFlags({"--model=m.pt"}).ok());
+  ASSERT_TRUE(ReadSettings({"MDN_THREADS=-1"}).ok());
+  EXPECT_EQ(ConfigFromFlags().status().message(), "MDN_THREADS: got -1; expected 1 to 1024");
+}
+
 TEST_F(ConfigTest, HelpNamesEveryFlagAndExitCode) {
   const std::string help = ConfigHelp();
-  for (const char* flag : {"--listen=127.0.0.1:50051", "--max_batch_delay=0", "--drain_timeout=30s",
-                           "--isotropic_layout", "64 wrong usage"}) {
+  for (const char* flag : {"--listen=127.0.0.1:50051", "--max_batch_delay=0", "--lame_duck=5s",
+                           "--drain_timeout=20s", "--isotropic_layout", "64 wrong usage"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
 }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -20,13 +21,17 @@ namespace {
 
 std::vector<std::string> ServerArguments(const std::string& model,
                                          const std::vector<std::string>& flags) {
-  std::vector<std::string> arguments = {MDN_SERVER_PROGRAM, "--model=" + (std::filesystem::path(MDN_TEST_DATA) / model).string()};
-  bool listens = false;
-  for (const std::string& flag : flags) {
-    listens |= flag.rfind("--listen=", 0) == 0;
-    arguments.push_back(flag);
+  std::vector<std::string> arguments = {
+      MDN_SERVER_PROGRAM, "--model=" + (std::filesystem::path(MDN_TEST_DATA) / model).string()};
+  for (const std::string& flag :
+       {std::string("--listen=127.0.0.1:0"), std::string("--lame_duck=0")}) {
+    const std::string name = flag.substr(0, flag.find('=') + 1);
+    const bool given = std::any_of(flags.begin(), flags.end(), [&name](const std::string& other) {
+      return other.rfind(name, 0) == 0;
+    });
+    if (!given) arguments.push_back(flag);
   }
-  if (!listens) arguments.push_back("--listen=127.0.0.1:0");
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
   return arguments;
 }
 

@@ -41,7 +41,8 @@ class ChildProcess {
   bool ended_ = false;
 };
 
-/// An mdn_server on a free port of this machine, or on `listen`, once it listens.
+/// An mdn_server, once it listens: on a free port of this machine and without a lame duck, unless
+/// the flags say otherwise.
 class ServerProcess : public ChildProcess {
  public:
   /// `model` is a path, or a file of tests/data.

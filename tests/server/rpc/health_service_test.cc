@@ -43,6 +43,24 @@ TEST(HealthServiceTest, TellsWatchersThePresentAndEveryChange) {
   EXPECT_EQ(watcher.seen.size(), 3u);
 }
 
+TEST(HealthServiceTest, WhatHasStoppedServingCanStillBeWatched) {
+  HealthService health;
+  RecordingWatcher before, after;
+  health.SetServing("", true);
+  health.Subscribe("", before);
+  health.StopServing();
+  health.SetServing("", true);
+  health.Subscribe("", after);
+  EXPECT_THAT(before.seen,
+              ElementsAre(HealthCheckResponse::SERVING, HealthCheckResponse::NOT_SERVING));
+  EXPECT_THAT(after.seen, ElementsAre(HealthCheckResponse::NOT_SERVING));
+  EXPECT_FALSE(before.ended);
+  health.Drain();
+  EXPECT_EQ(before.seen.size(), 2u);
+  EXPECT_TRUE(before.ended);
+  EXPECT_TRUE(after.ended);
+}
+
 TEST(HealthServiceTest, DrainingIsFinalAndEndsWatches) {
   HealthService health;
   RecordingWatcher before, after;
