@@ -16,10 +16,12 @@
 namespace mdn {
 namespace {
 
-// Calls that may arrive between two looks at the queue without waiting for a place.
-constexpr int kListeningCallsPerMethod = 128;
-constexpr int kListeningStreams = 16;
-constexpr int kListeningHealthCalls = 16;
+// Calls that may arrive between two looks at the queue without waiting for a place. Debian's gRPC
+// looks through all calls that are waited for at each event: with 128 a method a request cost 9.3
+// us of CPU instead of 8.5.
+constexpr int kListeningCallsPerMethod = 16;
+constexpr int kListeningStreams = 4;
+constexpr int kListeningHealthCalls = 4;
 constexpr int kMaxHealthCalls = 1024;
 constexpr int64_t kMaxHealthBytes = int64_t{16} << 20;
 constexpr std::chrono::milliseconds kQuietBeforeShutdown(100);

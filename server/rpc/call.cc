@@ -69,15 +69,13 @@ void CallGate::AwaitNone() {
 }
 
 SteadyTime Deadline(const grpc::ServerContext& context) {
-  const gpr_timespec deadline = context.raw_deadline();
-  const gpr_timespec remaining = deadline.clock_type == GPR_TIMESPAN
-                                     ? deadline
-                                     : gpr_time_sub(deadline, gpr_now(deadline.clock_type));
-  // A year stands for "never": gRPC's infinite future does not survive arithmetic.
-  constexpr int64_t kYearSeconds = int64_t{365} * 24 * 3600;
-  if (remaining.tv_sec >= kYearSeconds) return SteadyTime::max();
-  return std::chrono::steady_clock::now() + std::chrono::seconds(remaining.tv_sec) +
-         std::chrono::nanoseconds(remaining.tv_nsec);
+  // gRPC's monotonic clock is the steady one. Its infinite future lies beyond a steady time's.
+  const gpr_timespec deadline = gpr_convert_clock_type(context.raw_deadline(), GPR_CLOCK_MONOTONIC);
+  constexpr auto kLatest =
+      std::chrono::duration_cast<std::chrono::seconds>(SteadyTime::duration::max());
+  if (deadline.tv_sec >= kLatest.count()) return SteadyTime::max();
+  return SteadyTime(std::chrono::seconds(deadline.tv_sec) +
+                    std::chrono::nanoseconds(deadline.tv_nsec));
 }
 
 absl::Status GoneStatus(const grpc::ServerContext& context) {

@@ -18,7 +18,7 @@
 namespace mdn {
 
 /// Memory of a call's messages that needs no allocation.
-constexpr size_t kFirstBlockBytes = 2048;
+constexpr size_t kFirstBlockBytes = 1024;
 
 /// An event that calls a member function of its owner.
 template <class Owner>
@@ -93,7 +93,7 @@ struct CallEndpoint {
 /// One unary call on a completion queue, from the wait for its arrival until its end. It owns
 /// itself from Listen on. When it arrives it puts the next one in its place. `Rpc` names the
 /// method:
-///   using Request, Response;
+///   using Request, a protobuf message, and Response, a type that gRPC can serialise;
 ///   static void Listen(Service&, grpc::ServerContext*, Request*,
 ///                      grpc::ServerAsyncResponseWriter<Response>*, grpc::ServerCompletionQueue*,
 ///                      void* tag);
@@ -118,27 +118,30 @@ class UnaryCall {
 
  protected:
   virtual void ListenForNext() = 0;
-  /// Leads to exactly one Finish, now or later, on this thread or another.
+  /// Leads to exactly one Answer or Refuse, now or later, on this thread or another.
   virtual void Serve() = 0;
-  /// The caller has gone before the answer was sent. Finish is still called.
+  /// The caller has gone before the answer was sent. Answer or Refuse is still called.
   virtual void Abandon(const absl::Status& /*why*/) {}
 
   const Request& request() const { return request_; }
-  Response& response() { return response_; }
   grpc::ServerContext& context() { return context_; }
   CallEndpoint<Service>& endpoint() { return endpoint_; }
+  /// Memory until the call has ended.
+  google::protobuf::Arena& arena() { return arena_; }
 
-  /// Counts the response, which has been sized, against the memory of all calls.
-  absl::Status ReserveResponse() { return Reserve(response_.ByteSizeLong()); }
+  /// Counts memory that the call holds until it ends. RESOURCE_EXHAUSTED: calls hold too much.
+  absl::Status Reserve(size_t message_bytes) {
+    const auto bytes = static_cast<int64_t>(message_bytes);
+    absl::Status status = endpoint_.gate.Reserve(bytes);
+    if (status.ok()) reserved_bytes_ += bytes;
+    return status;
+  }
 
-  /// Sends the response, or the error. The call may be gone when this returns.
-  void Finish(const absl::Status& status) {
-    if (status.ok()) {
-      writer_.Finish(response_, grpc::Status::OK, &finished_);
-    } else {
-      arena_.Reset();  // A caller that does not read may let an error wait for long.
-      writer_.FinishWithError(ToGrpcStatus(status, context_), &finished_);
-    }
+  // One of these ends the call, which may be gone when they return.
+  void Answer(const Response& response) { writer_.Finish(response, grpc::Status::OK, &finished_); }
+  void Refuse(const absl::Status& status) {
+    arena_.Reset();  // A caller that does not read may let an error wait for long.
+    writer_.FinishWithError(ToGrpcStatus(status, context_), &finished_);
   }
 
  private:
@@ -154,23 +157,19 @@ class UnaryCall {
     if (status.ok()) {
       Serve();
     } else {
-      Finish(status);
+      Refuse(status);
     }
   }
 
   absl::Status ReserveRequest() {
     // Fields that the contract does not know take many times their size on the wire.
     constexpr size_t kNoticeableBytes = 4096;
-    if (request_.ByteSizeLong() > kNoticeableBytes) request_.DiscardUnknownFields();
-    return Reserve(request_.ByteSizeLong());
-  }
-
-  /// A message is held twice: parsed, and as it is on the wire or decoded.
-  absl::Status Reserve(size_t message_bytes) {
-    const auto bytes = static_cast<int64_t>(2 * message_bytes);
-    absl::Status status = endpoint_.gate.Reserve(bytes);
-    if (status.ok()) reserved_bytes_ += bytes;
-    return status;
+    size_t bytes = request_.ByteSizeLong();
+    if (bytes > kNoticeableBytes) {
+      request_.DiscardUnknownFields();
+      bytes = request_.ByteSizeLong();
+    }
+    return Reserve(2 * bytes);  // Parsed, and as it was on the wire or decoded.
   }
 
   void Gone(bool /*ok*/) {
@@ -201,11 +200,10 @@ class UnaryCall {
   bool admitted_ = false;
   int64_t reserved_bytes_ = 0;
   grpc::ServerContext context_;
-  /// Messages of ordinary calls, down to the last array, stand in the call itself.
+  /// Requests of ordinary calls, down to the last array, stand in the call itself.
   alignas(8) char first_block_[kFirstBlockBytes];
   google::protobuf::Arena arena_{first_block_, kFirstBlockBytes};
   Request& request_ = *google::protobuf::Arena::CreateMessage<Request>(&arena_);
-  Response& response_ = *google::protobuf::Arena::CreateMessage<Response>(&arena_);
   grpc::ServerAsyncResponseWriter<Response> writer_{&context_};
 };
 
@@ -219,7 +217,14 @@ class ImmediateCall final : public UnaryCall<Rpc, Service> {
  private:
   void ListenForNext() override { (new ImmediateCall(this->endpoint()))->Listen(); }
   void Serve() override {
-    this->Finish(Rpc::Answer(this->endpoint().service, this->request(), this->response()));
+    using Response = typename Rpc::Response;
+    auto& response = *google::protobuf::Arena::CreateMessage<Response>(&this->arena());
+    const absl::Status status = Rpc::Answer(this->endpoint().service, this->request(), response);
+    if (status.ok()) {
+      this->Answer(response);
+    } else {
+      this->Refuse(status);
+    }
   }
 };
 

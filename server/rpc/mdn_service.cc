@@ -14,46 +14,57 @@ template <class Response>
 using Writer = grpc::ServerAsyncResponseWriter<Response>;
 using Queue = grpc::ServerCompletionQueue;
 
+void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
+  spec.set_name(model.name);
+  spec.set_version(model.version);
+}
+
+/// A method's place among those of MdnService.
+int MethodIndex(absl::string_view name) {
+  const auto* const service = v1::ModelSpec::descriptor()->file()->FindServiceByName("MdnService");
+  return service->FindMethodByName(std::string(name))->index();
+}
+
 // The three methods that evaluate the network.
 
 struct PredictRpc {
   using Request = v1::PredictRequest;
-  using Response = v1::PredictResponse;
   using Operation = PredictOperation;
-  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
-                     Writer<Response>* writer, Queue* queue, void* tag) {
-    service.async_service().RequestPredict(context, request, writer, queue, queue, tag);
-  }
+  static constexpr absl::string_view kName = "Predict";
 };
 
 struct SampleRpc {
   using Request = v1::SampleRequest;
-  using Response = v1::SampleResponse;
   using Operation = SampleOperation;
-  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
-                     Writer<Response>* writer, Queue* queue, void* tag) {
-    service.async_service().RequestSample(context, request, writer, queue, queue, tag);
-  }
+  static constexpr absl::string_view kName = "Sample";
 };
 
 struct LogLikelihoodRpc {
   using Request = v1::LogLikelihoodRequest;
-  using Response = v1::LogLikelihoodResponse;
   using Operation = LogLikelihoodOperation;
+  static constexpr absl::string_view kName = "LogLikelihood";
+};
+
+/// Their responses are written once, into what goes out.
+template <class Method>
+struct EvaluatingRpc {
+  using Request = typename Method::Request;
+  using Response = WireMessage;
   static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
                      Writer<Response>* writer, Queue* queue, void* tag) {
-    service.async_service().RequestLogLikelihood(context, request, writer, queue, queue, tag);
+    static const int method = MethodIndex(Method::kName);
+    service.async_service().RequestUnary(method, context, request, writer, queue, tag);
   }
 };
 
 /// A call whose rows become a task of its model's batcher.
-template <class Rpc>
-class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
+template <class Method>
+class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService> {
  public:
-  using UnaryCall<Rpc, MdnService>::UnaryCall;
+  using UnaryCall<EvaluatingRpc<Method>, MdnService>::UnaryCall;
 
  private:
-  using Operation = typename Rpc::Operation;
+  using Operation = typename Method::Operation;
 
   class RowsTask final : public Task {
    public:
@@ -64,7 +75,7 @@ class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
     void Consume(const Mixture& mixture, int64_t begin, int64_t first_row, int64_t rows) override {
       operation_.Consume(mixture, begin, first_row, rows);
     }
-    void Done(absl::Status status) override { call_.Finish(status); }
+    void Done(absl::Status status) override { call_.End(status); }
 
    private:
     EvaluatingCall& call_;
@@ -74,19 +85,25 @@ class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
   void ListenForNext() override { (new EvaluatingCall(this->endpoint()))->Listen(); }
 
   void Serve() override {
-    if (absl::Status status = Prepare(); !status.ok()) {
-      this->Finish(status);
-      return;
-    }
-    if (!task_.has_value()) {  // There is nothing to evaluate.
-      this->Finish(absl::OkStatus());
+    const absl::Status status = Prepare();
+    if (!status.ok() || !task_.has_value()) {  // There is nothing to evaluate.
+      End(status);
       return;
     }
     Phase expected = Phase::kPreparing;
     if (phase_.compare_exchange_strong(expected, Phase::kSubmitted)) {
       GatheredTasks::OfThisThread().Add(model_, *task_);
     } else {
-      this->Finish(GoneStatus(this->context()));
+      End(GoneStatus(this->context()));
+    }
+  }
+
+  void End(const absl::Status& status) {
+    if (status.ok()) {
+      this->Answer(response_);
+    } else {
+      response_ = WireMessage();
+      this->Refuse(status);
     }
   }
 
@@ -95,11 +112,12 @@ class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
     auto model = service.Find(this->request().model());
     if (!model.ok()) return model.status();
     model_ = *std::move(model);
-    const ModelShape shape{model_->engine().dim_in(), model_->engine().shape()};
-    auto operation = Operation::Create(this->request(), shape, service.limits(), this->response());
+    const ModelDescription& description = model_->description();
+    const ModelShape shape{model_->engine().dim_in(), model_->engine().shape(), description.name,
+                           description.version};
+    auto operation = Operation::Create(this->request(), shape, service.limits(), response_);
     if (!operation.ok()) return operation.status();
-    SetSpec(model_->description(), *this->response().mutable_model());
-    if (absl::Status status = this->ReserveResponse(); !status.ok()) return status;
+    if (absl::Status status = this->Reserve(response_.bytes()); !status.ok()) return status;
     if (!operation->empty()) {
       task_.emplace(*this, *std::move(operation), Deadline(this->context()));
     }
@@ -117,6 +135,7 @@ class EvaluatingCall final : public UnaryCall<Rpc, MdnService> {
 
   /// Set before the phase leaves kPreparing for kSubmitted, then constant.
   std::shared_ptr<ServedModel> model_;
+  WireMessage response_;
   std::optional<RowsTask> task_;
   std::atomic<Phase> phase_{Phase::kPreparing};
 };
@@ -204,19 +223,14 @@ struct ListModelsRpc {
 MdnService::MdnService(const ModelRepository& repository, const Limits& limits)
     : repository_(repository), limits_(limits) {}
 
-void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
-  spec.set_name(model.name);
-  spec.set_version(model.version);
-}
-
 void MdnService::Listen(CallEndpoint<MdnService>& endpoint, int depth) {
   for (int i = 0; i < depth; ++i) {
     (new EvaluatingCall<PredictRpc>(endpoint))->Listen();
     (new EvaluatingCall<SampleRpc>(endpoint))->Listen();
     (new EvaluatingCall<LogLikelihoodRpc>(endpoint))->Listen();
-    (new ImmediateCall<GetModelRpc, MdnService>(endpoint))->Listen();
-    (new ImmediateCall<ListModelsRpc, MdnService>(endpoint))->Listen();
   }
+  (new ImmediateCall<GetModelRpc, MdnService>(endpoint))->Listen();
+  (new ImmediateCall<ListModelsRpc, MdnService>(endpoint))->Listen();
 }
 
 }  // namespace mdn

@@ -14,6 +14,20 @@
 
 namespace mdn {
 
+/// The methods of MdnService, of which any can have responses of any type that gRPC can serialise.
+/// A stream's messages are bytes: StreamCall takes them apart.
+class AsyncMdnService final
+    : public v1::MdnService::WithRawMethod_Stream<v1::MdnService::AsyncService> {
+ public:
+  /// As RequestPredict does for PredictResponse. `method` counts in the order of the .proto.
+  template <class Request>
+  void RequestUnary(int method, grpc::ServerContext* context, Request* request,
+                    grpc::internal::ServerAsyncStreamingInterface* writer,
+                    grpc::ServerCompletionQueue* queue, void* tag) {
+    RequestAsyncUnary(method, context, request, writer, queue, queue, tag);
+  }
+};
+
 /// mdn.v1.MdnService over completion queues. A call is decoded and checked on the thread that
 /// polled it, and its rows join that thread's GatheredTasks. Thread-safe.
 class MdnService {
@@ -22,14 +36,12 @@ class MdnService {
   MdnService(const ModelRepository& repository, const Limits& limits);
 
   grpc::Service& grpc_service() { return async_service_; }
-  /// Waits for `depth` calls of every unary method; whenever one arrives another one waits in its
-  /// place. After the server has started.
+  /// Waits for `depth` calls of every unary method that evaluates, and for one of the others;
+  /// whenever one arrives another one waits in its place. After the server has started.
   static void Listen(CallEndpoint<MdnService>& endpoint, int depth);
 
   // What the calls use.
-  /// A stream's messages are bytes here: StreamCall takes them apart.
-  using AsyncService = v1::MdnService::WithRawMethod_Stream<v1::MdnService::AsyncService>;
-  AsyncService& async_service() { return async_service_; }
+  AsyncMdnService& async_service() { return async_service_; }
   /// NOT_FOUND.
   absl::StatusOr<std::shared_ptr<ServedModel>> Find(const v1::ModelSpec& spec) const {
     return repository_.Find(spec.name(), spec.version());
@@ -39,13 +51,11 @@ class MdnService {
   const Limits& limits() const { return limits_; }
 
  private:
-  AsyncService async_service_;
+  AsyncMdnService async_service_;
   const ModelRepository& repository_;
   const Limits limits_;
   OpenStreams open_streams_;
 };
-
-void SetSpec(const ModelDescription& model, v1::ModelSpec& spec);
 
 }  // namespace mdn
 

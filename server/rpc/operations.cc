@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -70,9 +71,18 @@ absl::StatusOr<SamplingOptions> ReadSampling(const v1::SampleRequest& request) {
   return options;
 }
 
+/// `rows` rows of `width` numbers each, from row `begin` on, to row `first_row` on.
 void CopyRows(const std::vector<float>& from, int64_t width, int64_t begin, int64_t rows,
-              int64_t first_row, TensorWriter& to) {
-  std::copy_n(from.begin() + begin * width, rows * width, to.values().begin() + first_row * width);
+              int64_t first_row, char* to) {
+  const int64_t row_bytes = width * static_cast<int64_t>(sizeof(float));
+  std::memcpy(to + first_row * row_bytes, from.data() + begin * width, rows * row_bytes);
+}
+
+/// A tensor of a response whose numbers are aligned.
+absl::Span<float> WriteAlignedTensor(int field, const Shape& shape, v1::TensorEncoding encoding,
+                                     WireMessage& response) {
+  char* const numbers = response.WriteTensor(field, shape, encoding);
+  return absl::MakeSpan(reinterpret_cast<float*>(numbers), NumberCount(shape));
 }
 
 }  // namespace
@@ -104,7 +114,7 @@ absl::StatusOr<Rows> Rows::Read(const v1::Tensor& x, v1::TensorEncoding encoding
 absl::StatusOr<PredictOperation> PredictOperation::Create(const v1::PredictRequest& request,
                                                           const ModelShape& model,
                                                           const Limits& limits,
-                                                          v1::PredictResponse& response) {
+                                                          WireMessage& response) {
   absl::StatusOr<Rows> rows = Rows::Read(request.x(), request.encoding(), model, limits);
   if (!rows.ok()) return rows.status();
   const int64_t k = model.mixture.components;
@@ -115,16 +125,25 @@ absl::StatusOr<PredictOperation> PredictOperation::Create(const v1::PredictReque
     return status;
   }
   PredictOperation operation(*std::move(rows));
-  const auto leading = operation.rows_.leading();
-  const v1::TensorEncoding encoding = operation.rows_.response_encoding();
-  operation.log_pi_ = {Extended(leading, {k}), encoding, *response.mutable_log_pi()};
-  operation.mu_ = {Extended(leading, {k, d}), encoding, *response.mutable_mu()};
-  operation.sigma_ = {Extended(leading, {k, d}), encoding, *response.mutable_sigma()};
-  if (model.mixture.full_covariance) {
-    operation.scale_tril_ = {Extended(leading, {k, d, d}), encoding,
-                             *response.mutable_scale_tril()};
-  }
+  operation.BeginResponse(model, response);
   return operation;
+}
+
+void PredictOperation::BeginResponse(const ModelShape& model, WireMessage& response) {
+  using Response = v1::PredictResponse;
+  const auto [k, d, full] = model.mixture;
+  const v1::TensorEncoding encoding = rows_.response_encoding();
+  const Shape log_pi = Extended(rows_.leading(), {k});
+  const Shape mu = Extended(rows_.leading(), {k, d});
+  const Shape scale_tril = Extended(rows_.leading(), {k, d, d});
+  response.Allocate(SpecFieldBytes(model.name, model.version) + TensorFieldBytes(log_pi) +
+                    2 * TensorFieldBytes(mu) + (full ? TensorFieldBytes(scale_tril) : 0));
+  response.WriteSpec(Response::kModelFieldNumber, model.name, model.version);
+  log_pi_ = response.WriteTensor(Response::kLogPiFieldNumber, log_pi, encoding);
+  mu_ = response.WriteTensor(Response::kMuFieldNumber, mu, encoding);
+  sigma_ = response.WriteTensor(Response::kSigmaFieldNumber, mu, encoding);
+  if (!full) return;
+  scale_tril_ = response.WriteTensor(Response::kScaleTrilFieldNumber, scale_tril, encoding);
 }
 
 void PredictOperation::Consume(const Mixture& mixture, int64_t begin, int64_t first_row,
@@ -142,7 +161,7 @@ void PredictOperation::Consume(const Mixture& mixture, int64_t begin, int64_t fi
 absl::StatusOr<SampleOperation> SampleOperation::Create(const v1::SampleRequest& request,
                                                         const ModelShape& model,
                                                         const Limits& limits,
-                                                        v1::SampleResponse& response) {
+                                                        WireMessage& response) {
   absl::StatusOr<Rows> rows = Rows::Read(request.x(), request.encoding(), model, limits);
   if (!rows.ok()) return rows.status();
   if (request.num_samples() < 0) {
@@ -166,31 +185,52 @@ absl::StatusOr<SampleOperation> SampleOperation::Create(const v1::SampleRequest&
   SampleOperation operation(*std::move(rows));
   operation.num_samples_ = num_samples;
   operation.sampling_ = *sampling;
-  response.set_seed(sampling->seed);
-  operation.samples_ = {Extended(operation.rows_.leading(), {num_samples, model.mixture.dims}),
-                        operation.rows_.response_encoding(), *response.mutable_samples()};
-  if (request.return_components()) {
-    auto& components = *response.mutable_components();
-    components.Resize(static_cast<int>(operation.rows_.count() * num_samples), 0);
-    operation.components_ = absl::MakeSpan(components.mutable_data(), components.size());
-  }
+  operation.BeginResponse(model, request.return_components(), response);
   return operation;
+}
+
+void SampleOperation::BeginResponse(const ModelShape& model, bool with_components,
+                                    WireMessage& response) {
+  using Response = v1::SampleResponse;
+  const Shape samples = Extended(rows_.leading(), {num_samples_, model.mixture.dims});
+  component_width_ = VarintWidth(static_cast<uint32_t>(model.mixture.components - 1));
+  const int64_t component_bytes =
+      with_components ? rows_.count() * num_samples_ * component_width_ : 0;
+  const size_t front = SpecFieldBytes(model.name, model.version) + TensorFieldBytes(samples);
+  response.Allocate(front + VarintFieldBytes(sampling_.seed) +
+                        (component_bytes > 0 ? BytesFieldBytes(component_bytes) : 0),
+                    front);  // The samples end there.
+  response.WriteSpec(Response::kModelFieldNumber, model.name, model.version);
+  samples_ = WriteAlignedTensor(Response::kSamplesFieldNumber, samples, rows_.response_encoding(),
+                                response);
+  response.WriteVarint(Response::kSeedFieldNumber, sampling_.seed);
+  if (component_bytes == 0) return;
+  components_ = response.WriteBytes(Response::kComponentsFieldNumber, component_bytes);
 }
 
 void SampleOperation::Consume(const Mixture& mixture, int64_t begin, int64_t first_row,
                               int64_t rows) {
   const int64_t numbers = num_samples_ * mixture.shape.dims;
+  std::vector<int32_t> components(components_ == nullptr ? 0 : num_samples_);
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t row = first_row + i;
-    DrawSamples(
-        mixture.Row(begin + i), sampling_, row, samples_.values().subspan(row * numbers, numbers),
-        components_.empty() ? components_ : components_.subspan(row * num_samples_, num_samples_));
+    DrawSamples(mixture.Row(begin + i), sampling_, row, samples_.subspan(row * numbers, numbers),
+                absl::MakeSpan(components));
+    WriteComponents(components, row);
+  }
+}
+
+void SampleOperation::WriteComponents(absl::Span<const int32_t> components, int64_t row) {
+  char* to = components_ + row * num_samples_ * component_width_;
+  for (const int32_t component : components) {
+    WritePaddedVarint(component, component_width_, to);
+    to += component_width_;
   }
 }
 
 absl::StatusOr<LogLikelihoodOperation> LogLikelihoodOperation::Create(
     const v1::LogLikelihoodRequest& request, const ModelShape& model, const Limits& limits,
-    v1::LogLikelihoodResponse& response) {
+    WireMessage& response) {
   absl::StatusOr<Rows> rows = Rows::Read(request.x(), request.encoding(), model, limits);
   if (!rows.ok()) return rows.status();
   absl::StatusOr<TensorReader> y = TensorReader::Read("y", request.y());
@@ -215,11 +255,20 @@ absl::StatusOr<LogLikelihoodOperation> LogLikelihoodOperation::Create(
 
   LogLikelihoodOperation operation(*std::move(rows), *std::move(y));
   operation.points_ = points;
-  operation.log_likelihood_ = {one_each ? Extended(operation.rows_.leading(), {})
-                                        : Extended(operation.rows_.leading(), {points}),
-                               operation.rows_.response_encoding(),
-                               *response.mutable_log_likelihood()};
+  operation.BeginResponse(model, one_each, response);
   return operation;
+}
+
+void LogLikelihoodOperation::BeginResponse(const ModelShape& model, bool one_each,
+                                           WireMessage& response) {
+  using Response = v1::LogLikelihoodResponse;
+  const Shape shape =
+      one_each ? Extended(rows_.leading(), {}) : Extended(rows_.leading(), {points_});
+  const size_t bytes = SpecFieldBytes(model.name, model.version) + TensorFieldBytes(shape);
+  response.Allocate(bytes, bytes);  // The numbers end there.
+  response.WriteSpec(Response::kModelFieldNumber, model.name, model.version);
+  log_likelihood_ = WriteAlignedTensor(Response::kLogLikelihoodFieldNumber, shape,
+                                       rows_.response_encoding(), response);
 }
 
 void LogLikelihoodOperation::Consume(const Mixture& mixture, int64_t begin, int64_t first_row,
@@ -228,7 +277,7 @@ void LogLikelihoodOperation::Consume(const Mixture& mixture, int64_t begin, int6
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t row = first_row + i;
     LogDensity(mixture.Row(begin + i), y_.values().subspan(row * numbers, numbers),
-               log_likelihood_.values().subspan(row * points_, points_));
+               log_likelihood_.subspan(row * points_, points_));
   }
 }
 

@@ -5,18 +5,22 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "mdn/v1/mdn.pb.h"
 #include "model/mixture/mixture.h"
 #include "model/mixture/sampling.h"
 #include "server/limits.h"
 #include "server/rpc/tensor_codec.h"
+#include "server/rpc/wire_message.h"
 
 // What each method does with its rows. Every operation
-//   - checks its request whole in Create, which also sizes the response: the only place that
-//     validates, and everything that can be refused is refused there, with INVALID_ARGUMENT;
-//   - turns the mixtures of any of its rows into their part of the response in Consume, which may
-//     run for different rows at the same time.
+//   - checks its request whole in Create: the only place that validates, and everything that can be
+//     refused is refused there, with INVALID_ARGUMENT. Create also writes the response, but for the
+//     numbers;
+//   - turns the mixtures of any of its rows into their numbers of the response in Consume, which
+//     may run for different rows at the same time. The response is whole when that has been done
+//     for every row.
 // Request and response must outlive the operation.
 
 namespace mdn {
@@ -25,6 +29,9 @@ namespace mdn {
 struct ModelShape {
   int64_t dim_in = 0;
   MixtureShape mixture;
+  /// What the response calls it.
+  absl::string_view name;
+  int64_t version = 0;
 };
 
 /// The rows of a request's x.
@@ -51,7 +58,7 @@ class PredictOperation {
  public:
   static absl::StatusOr<PredictOperation> Create(const v1::PredictRequest& request,
                                                  const ModelShape& model, const Limits& limits,
-                                                 v1::PredictResponse& response);
+                                                 WireMessage& response);
   const Rows& rows() const { return rows_; }
   /// No row needs to be evaluated.
   bool empty() const { return rows_.count() == 0; }
@@ -60,45 +67,57 @@ class PredictOperation {
 
  private:
   explicit PredictOperation(Rows rows) : rows_(std::move(rows)) {}
+  void BeginResponse(const ModelShape& model, WireMessage& response);
+
   Rows rows_;
-  TensorWriter log_pi_, mu_, sigma_, scale_tril_;
+  // Where their numbers stand in the response, not aligned.
+  char* log_pi_ = nullptr;
+  char* mu_ = nullptr;
+  char* sigma_ = nullptr;
+  char* scale_tril_ = nullptr;
 };
 
 class SampleOperation {
  public:
   static absl::StatusOr<SampleOperation> Create(const v1::SampleRequest& request,
                                                 const ModelShape& model, const Limits& limits,
-                                                v1::SampleResponse& response);
+                                                WireMessage& response);
   const Rows& rows() const { return rows_; }
   bool empty() const { return rows_.count() == 0; }
   void Consume(const Mixture& mixture, int64_t begin, int64_t first_row, int64_t rows);
 
  private:
   explicit SampleOperation(Rows rows) : rows_(std::move(rows)) {}
+  void BeginResponse(const ModelShape& model, bool with_components, WireMessage& response);
+  void WriteComponents(absl::Span<const int32_t> components, int64_t row);
+
   Rows rows_;
   int64_t num_samples_ = 1;
   SamplingOptions sampling_;
-  TensorWriter samples_;
-  absl::Span<int32_t> components_;
+  absl::Span<float> samples_;
+  /// Packed varints of component_width_ bytes each; null unless asked for.
+  char* components_ = nullptr;
+  int component_width_ = 1;
 };
 
 class LogLikelihoodOperation {
  public:
   static absl::StatusOr<LogLikelihoodOperation> Create(const v1::LogLikelihoodRequest& request,
                                                        const ModelShape& model,
-                                                       const Limits& limits,
-                                                       v1::LogLikelihoodResponse& response);
+                                                       const Limits& limits, WireMessage& response);
   const Rows& rows() const { return rows_; }
   bool empty() const { return rows_.count() == 0 || points_ == 0; }
   void Consume(const Mixture& mixture, int64_t begin, int64_t first_row, int64_t rows);
 
  private:
   LogLikelihoodOperation(Rows rows, TensorReader y) : rows_(std::move(rows)), y_(std::move(y)) {}
+  void BeginResponse(const ModelShape& model, bool one_each, WireMessage& response);
+
   Rows rows_;
   TensorReader y_;
   /// Points of y for each row.
   int64_t points_ = 1;
-  TensorWriter log_likelihood_;
+  absl::Span<float> log_likelihood_;
 };
 
 }  // namespace mdn

@@ -7,15 +7,6 @@
 namespace mdn {
 namespace {
 
-/// Takes the bytes, without copying them.
-grpc::ByteBuffer ToBuffer(std::string bytes) {
-  auto* const owned = new std::string(std::move(bytes));
-  const grpc::Slice slice(
-      owned->data(), owned->size(), [](void* string) { delete static_cast<std::string*>(string); },
-      owned);
-  return {&slice, 1};
-}
-
 absl::Status Malformed() {
   return absl::InvalidArgumentError("a message of the stream cannot be parsed");
 }
@@ -194,10 +185,12 @@ void StreamCall::AnswerLocked(StreamedEvaluation* evaluation) {
     dropped_.push_back(evaluation);
     return;
   }
-  const size_t size = evaluation->response().ByteSizeLong() + kElementOverheadBytes;
+  const size_t bytes = evaluation->response_bytes();
   const auto room = static_cast<size_t>(endpoint_.service.limits().max_message_bytes);
-  if (outgoing_.empty() || outgoing_.back().bytes.size() + size > room) outgoing_.emplace_back();
-  AppendResponse(evaluation->response(), outgoing_.back().bytes);
+  if (outgoing_.empty() || outgoing_.back().message.bytes() + bytes > room) {
+    outgoing_.emplace_back();
+  }
+  evaluation->AddTo(outgoing_.back().message);
   outgoing_.back().evaluations.push_back(evaluation);
 }
 
@@ -237,7 +230,7 @@ void StreamCall::Act(std::unique_lock<std::mutex> lock) {
     written_ = std::move(outgoing_.front());
     outgoing_.pop_front();
     lock.unlock();
-    stream_.Write(ToBuffer(std::move(written_.bytes)), &written_event_);
+    stream_.Write(written_.message.Take(), &written_event_);
   } else if (end_.has_value() && message_.AtEnd() && evaluating_.empty()) {
     finishing_ = true;
     ++references_;

@@ -9,7 +9,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -73,7 +72,7 @@ class StreamCall final : public OpenStreams::Stream, public StreamedEvaluation::
 
   /// A message of answers, and whose they are.
   struct Outgoing {
-    std::string bytes;
+    StreamResponseWriter message;
     std::vector<StreamedEvaluation*> evaluations;
   };
 

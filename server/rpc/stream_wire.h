@@ -5,11 +5,12 @@
 #include <grpcpp/support/slice.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
-#include "mdn/v1/mdn.pb.h"
 
 // The outer messages of a stream, taken apart and put together one element at a time: a message of
 // 4 MiB can hold two million empty requests, which take thirty times as much when they are parsed.
@@ -41,11 +42,29 @@ class StreamRequestReader {
   bool malformed_ = false;
 };
 
-/// Adds an element to a StreamResponse.
-void AppendResponse(const v1::StreamedResponse& response, std::string& message);
+/// A StreamResponse in the making. Responses that are not small are sent from where they are.
+/// Thread-compatible.
+class StreamResponseWriter {
+ public:
+  /// A StreamedResponse. `response` is the content of the field.
+  void Add(uint64_t id, int field, const grpc::Slice& response, bool more);
 
-/// What AppendResponse adds at most to `response.ByteSizeLong()`.
-constexpr size_t kElementOverheadBytes = 8;
+  /// What adding a response takes beside it, at most.
+  static constexpr size_t kOverheadBytes = 40;
+  bool empty() const { return bytes_ == 0; }
+  size_t bytes() const { return bytes_; }
+  /// The message; not to be added to after that.
+  grpc::ByteBuffer Take();
+
+ private:
+  void Append(const void* data, size_t size);
+  void EndPiece();
+
+  size_t bytes_ = 0;
+  std::vector<grpc::Slice> pieces_;
+  /// Goes behind the pieces.
+  std::string last_;
+};
 
 }  // namespace mdn
 

@@ -7,6 +7,19 @@
 #include "server/rpc/status.h"
 
 namespace mdn {
+namespace {
+
+// Fields that the contract does not know take many times their size on the wire.
+constexpr size_t kNoticeableBytes = 4096;
+
+// A response has the number of its request.
+static_assert(v1::StreamedRequest::kPredictFieldNumber ==
+              v1::StreamedResponse::kPredictFieldNumber);
+static_assert(v1::StreamedRequest::kSampleFieldNumber == v1::StreamedResponse::kSampleFieldNumber);
+static_assert(v1::StreamedRequest::kLogLikelihoodFieldNumber ==
+              v1::StreamedResponse::kLogLikelihoodFieldNumber);
+
+}  // namespace
 
 StreamedEvaluation::RowsTask::RowsTask(StreamedEvaluation& evaluation, const Rows& rows,
                                        SteadyTime deadline)
@@ -28,24 +41,22 @@ void StreamedEvaluation::RowsTask::Done(absl::Status status) {
 }
 
 bool StreamedEvaluation::Parse(absl::string_view bytes) {
-  CreateMessages();
-  if (!request_->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
-  response_->set_id(request_->id());
+  if (!request_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
+  if (bytes.size() > kNoticeableBytes) request_.DiscardUnknownFields();
+  id_ = request_.id();
   return true;
 }
 
 absl::Status StreamedEvaluation::Prepare(const MdnService& service, SteadyTime stream_deadline) {
-  const SteadyTime deadline = DeadlineOf(stream_deadline);
-  switch (request_->request_case()) {
+  deadline_ = DeadlineOf(stream_deadline);
+  response_field_ = request_.request_case();
+  switch (request_.request_case()) {
     case v1::StreamedRequest::kPredict:
-      return Create<PredictOperation>(service, request_->predict(), *response_->mutable_predict(),
-                                      deadline);
+      return Create<PredictOperation>(service, request_.predict());
     case v1::StreamedRequest::kSample:
-      return Create<SampleOperation>(service, request_->sample(), *response_->mutable_sample(),
-                                     deadline);
+      return Create<SampleOperation>(service, request_.sample());
     case v1::StreamedRequest::kLogLikelihood:
-      return Create<LogLikelihoodOperation>(service, request_->log_likelihood(),
-                                            *response_->mutable_log_likelihood(), deadline);
+      return Create<LogLikelihoodOperation>(service, request_.log_likelihood());
     case v1::StreamedRequest::REQUEST_NOT_SET:
       break;
   }
@@ -54,51 +65,49 @@ absl::Status StreamedEvaluation::Prepare(const MdnService& service, SteadyTime s
 }
 
 SteadyTime StreamedEvaluation::DeadlineOf(SteadyTime stream_deadline) const {
-  if (request_->timeout_ms() == 0) return stream_deadline;
+  if (request_.timeout_ms() == 0) return stream_deadline;
   return std::min(stream_deadline, std::chrono::steady_clock::now() +
-                                       std::chrono::milliseconds(request_->timeout_ms()));
+                                       std::chrono::milliseconds(request_.timeout_ms()));
 }
 
-template <class Operation, class Request, class Response>
-absl::Status StreamedEvaluation::Create(const MdnService& service, const Request& request,
-                                        Response& response, SteadyTime deadline) {
+template <class Operation, class Request>
+absl::Status StreamedEvaluation::Create(const MdnService& service, const Request& request) {
   auto model = service.Find(request.model());
   if (!model.ok()) return model.status();
   model_ = *std::move(model);
-  const ModelShape shape{model_->engine().dim_in(), model_->engine().shape()};
-  auto operation = Operation::Create(request, shape, service.limits(), response);
+  const ModelDescription& description = model_->description();
+  const ModelShape shape{model_->engine().dim_in(), model_->engine().shape(), description.name,
+                         description.version};
+  auto operation = Operation::Create(request, shape, service.limits(), response_);
   if (!operation.ok()) return operation.status();
-  SetSpec(model_->description(), *response.mutable_model());
-  Measure();
+  // The request is held twice: parsed, and as it was on the wire or decoded.
+  bytes_ = static_cast<int64_t>(sizeof(*this) + 2 * request_.ByteSizeLong() + response_.bytes());
   if (operation->empty()) return absl::OkStatus();
-  task_.emplace(*this, operation_.emplace<Operation>(*std::move(operation)).rows(), deadline);
+  task_.emplace(*this, operation_.emplace<Operation>(*std::move(operation)).rows(), deadline_);
   return absl::OkStatus();
 }
 
 void StreamedEvaluation::Fail(const absl::Status& status) {
   task_.reset();
   operation_.emplace<std::monostate>();
-  const uint64_t id = request_->id();
   arena_.Reset();
-  CreateMessages();
-  response_->set_id(id);
   SetError(status);
-  Measure();
+  bytes_ = static_cast<int64_t>(sizeof(*this) + error_.size());
 }
 
 void StreamedEvaluation::SetError(const absl::Status& status) {
-  *response_->mutable_error() = ToRpcStatus(status);
+  response_ = WireMessage();
+  response_field_ = v1::StreamedResponse::kErrorFieldNumber;
+  error_ = grpc::Slice(ToRpcStatus(status).SerializeAsString());
 }
 
-void StreamedEvaluation::CreateMessages() {
-  request_ = google::protobuf::Arena::CreateMessage<v1::StreamedRequest>(&arena_);
-  response_ = google::protobuf::Arena::CreateMessage<v1::StreamedResponse>(&arena_);
+void StreamedEvaluation::AddTo(StreamResponseWriter& message) const {
+  const bool failed = response_field_ == v1::StreamedResponse::kErrorFieldNumber;
+  message.Add(id_, response_field_, failed ? error_ : response_.slice(), /*more=*/false);
 }
 
-// Both are held twice: parsed, or decoded, and as they are on the wire.
-void StreamedEvaluation::Measure() {
-  bytes_ = static_cast<int64_t>(sizeof(*this) +
-                                2 * (request_->ByteSizeLong() + response_->ByteSizeLong()));
+size_t StreamedEvaluation::response_bytes() const {
+  return std::max(error_.size(), response_.bytes()) + StreamResponseWriter::kOverheadBytes;
 }
 
 }  // namespace mdn

@@ -15,6 +15,8 @@
 #include "server/batching/task.h"
 #include "server/rpc/mdn_service.h"
 #include "server/rpc/operations.h"
+#include "server/rpc/stream_wire.h"
+#include "server/rpc/wire_message.h"
 
 namespace mdn {
 
@@ -53,7 +55,10 @@ class StreamedEvaluation {
   /// Null where there is nothing to evaluate.
   Task* task() { return task_.has_value() ? &*task_ : nullptr; }
   const std::shared_ptr<ServedModel>& model() const { return model_; }
-  const v1::StreamedResponse& response() const { return *response_; }
+  /// The answer, or the next part of it.
+  void AddTo(StreamResponseWriter& message) const;
+  /// That AddTo adds, at most.
+  size_t response_bytes() const;
   /// That it takes with its messages, about; the same from Prepare or Fail on.
   int64_t bytes() const { return bytes_; }
 
@@ -71,22 +76,25 @@ class StreamedEvaluation {
     StreamedEvaluation& evaluation_;
   };
 
-  void CreateMessages();
-  void Measure();
   SteadyTime DeadlineOf(SteadyTime stream_deadline) const;
-  template <class Operation, class Request, class Response>
-  absl::Status Create(const MdnService& service, const Request& request, Response& response,
-                      SteadyTime deadline);
+  template <class Operation, class Request>
+  absl::Status Create(const MdnService& service, const Request& request);
 
   Owner& owner_;
   alignas(8) char first_block_[kFirstBlockBytes];
   google::protobuf::Arena arena_{first_block_, kFirstBlockBytes};
-  v1::StreamedRequest* request_ = nullptr;
-  v1::StreamedResponse* response_ = nullptr;
+  v1::StreamedRequest& request_ =
+      *google::protobuf::Arena::CreateMessage<v1::StreamedRequest>(&arena_);
+  uint64_t id_ = 0;
+  SteadyTime deadline_;
   std::shared_ptr<ServedModel> model_;
   std::variant<std::monostate, PredictOperation, SampleOperation, LogLikelihoodOperation>
       operation_;
   std::optional<RowsTask> task_;
+  /// The field of StreamedResponse, and its content, whole when the task is done.
+  int response_field_ = 0;
+  WireMessage response_;
+  grpc::Slice error_;
   int64_t bytes_ = 0;
 };
 

@@ -40,19 +40,6 @@ class TensorReader {
   std::vector<float> decoded_;
 };
 
-/// Memory of a response's tensor, sized once, to be filled in place. The message must outlive it.
-class TensorWriter {
- public:
-  TensorWriter() = default;
-  /// `encoding` is VALUES or RAW; the product of `shape` has been checked.
-  TensorWriter(absl::Span<const int64_t> shape, v1::TensorEncoding encoding, v1::Tensor& tensor);
-
-  absl::Span<float> values() const { return values_; }
-
- private:
-  absl::Span<float> values_;
-};
-
 /// VALUES or RAW: what the request asks for, or how its x came. INVALID_ARGUMENT: no such encoding.
 absl::StatusOr<v1::TensorEncoding> ResponseEncoding(v1::TensorEncoding requested,
                                                     const v1::Tensor& x);

@@ -31,7 +31,7 @@ namespace mdn {
 namespace {
 
 // As mdn_server's.
-constexpr int kListeningCallsPerMethod = 128;
+constexpr int kListeningCallsPerMethod = 16;
 constexpr int64_t kMaxCalls = 1024;
 constexpr int64_t kMaxBytes = int64_t{256} << 20;
 

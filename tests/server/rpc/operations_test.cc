@@ -15,7 +15,23 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr ModelShape kModel{3, {4, 2, false}};
+const ModelShape kModel{3, {4, 2, false}, "model", 7};
+
+/// What a caller receives, who has nothing but protobuf.
+template <class Response>
+Response Received(const WireMessage& message) {
+  Response response;
+  EXPECT_TRUE(response.ParseFromArray(message.slice().begin(), static_cast<int>(message.bytes())));
+  EXPECT_EQ(message.written(), message.bytes());
+  return response;
+}
+
+/// A message that protobuf would write with the same bytes.
+template <class Response>
+void ExpectCanonical(const WireMessage& message) {
+  const std::string bytes(reinterpret_cast<const char*>(message.slice().begin()), message.bytes());
+  EXPECT_EQ(Received<Response>(message).SerializeAsString(), bytes);
+}
 
 v1::Tensor Zeros(std::vector<int64_t> shape) {
   v1::Tensor tensor;
@@ -26,9 +42,9 @@ v1::Tensor Zeros(std::vector<int64_t> shape) {
   return tensor;
 }
 
-template <class Operation, class Request, class Response>
+template <class Operation, class Request>
 std::string Error(const Request& request, const Limits& limits = {}) {
-  Response response;
+  WireMessage response;
   const auto operation = Operation::Create(request, kModel, limits, response);
   EXPECT_EQ(operation.status().code(), absl::StatusCode::kInvalidArgument);
   return std::string(operation.status().message());
@@ -37,19 +53,18 @@ std::string Error(const Request& request, const Limits& limits = {}) {
 std::string PredictError(std::vector<int64_t> shape, const Limits& limits = {}) {
   v1::PredictRequest request;
   *request.mutable_x() = Zeros(shape);
-  return Error<PredictOperation, v1::PredictRequest, v1::PredictResponse>(request, limits);
+  return Error<PredictOperation>(request, limits);
 }
 
 std::string SampleError(const v1::SampleRequest& request, const Limits& limits = {}) {
-  return Error<SampleOperation, v1::SampleRequest, v1::SampleResponse>(request, limits);
+  return Error<SampleOperation>(request, limits);
 }
 
 std::string LogLikelihoodError(std::vector<int64_t> x, std::vector<int64_t> y) {
   v1::LogLikelihoodRequest request;
   *request.mutable_x() = Zeros(x);
   *request.mutable_y() = Zeros(y);
-  return Error<LogLikelihoodOperation, v1::LogLikelihoodRequest, v1::LogLikelihoodResponse>(
-      request);
+  return Error<LogLikelihoodOperation>(request);
 }
 
 v1::SampleRequest SampleOf(std::vector<int64_t> x, int64_t num_samples) {
@@ -59,67 +74,95 @@ v1::SampleRequest SampleOf(std::vector<int64_t> x, int64_t num_samples) {
   return request;
 }
 
+/// The response to `request` at a model of `components` components.
+template <class Operation, class Request>
+WireMessage Answer(const Request& request, int64_t components) {
+  const FakeEngine engine(3, {components, 2, false});
+  WireMessage response;
+  auto operation = Operation::Create(request, {3, engine.shape(), "model", 7}, {}, response);
+  EXPECT_TRUE(operation.ok());
+  const int64_t rows = operation->rows().count();
+  Mixture mixture;
+  EXPECT_TRUE(engine.Evaluate(operation->rows().x(), rows, mixture).ok());
+  operation->Consume(mixture, 0, 0, rows);
+  return response;
+}
+
+TEST(PredictOperationTest, WritesWhatProtobufWould) {
+  v1::PredictRequest request;
+  *request.mutable_x() = Zeros({70, 3});
+  for (const auto encoding : {v1::TENSOR_ENCODING_VALUES, v1::TENSOR_ENCODING_RAW}) {
+    request.set_encoding(encoding);
+    const WireMessage message = Answer<PredictOperation>(request, 4);
+    ExpectCanonical<v1::PredictResponse>(message);
+    EXPECT_EQ(Received<v1::PredictResponse>(message).model().name(), "model");
+  }
+}
+
 TEST(PredictOperationTest, KeepsLeadingDimensions) {
   v1::PredictRequest request;
-  v1::PredictResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({2, 5, 3});
   const auto operation = PredictOperation::Create(request, kModel, {}, response);
   ASSERT_TRUE(operation.ok());
   EXPECT_EQ(operation->rows().count(), 10);
-  EXPECT_THAT(response.log_pi().shape(), ElementsAre(2, 5, 4));
-  EXPECT_THAT(response.mu().shape(), ElementsAre(2, 5, 4, 2));
-  EXPECT_THAT(response.sigma().shape(), ElementsAre(2, 5, 4, 2));
-  EXPECT_FALSE(response.has_scale_tril());
+  EXPECT_THAT(Received<v1::PredictResponse>(response).log_pi().shape(), ElementsAre(2, 5, 4));
+  EXPECT_THAT(Received<v1::PredictResponse>(response).mu().shape(), ElementsAre(2, 5, 4, 2));
+  EXPECT_THAT(Received<v1::PredictResponse>(response).sigma().shape(), ElementsAre(2, 5, 4, 2));
+  EXPECT_FALSE(Received<v1::PredictResponse>(response).has_scale_tril());
 }
 
 TEST(PredictOperationTest, TakesASingleRowWithoutLeadingDimensions) {
   v1::PredictRequest request;
-  v1::PredictResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({3});
   const auto operation = PredictOperation::Create(request, kModel, {}, response);
   ASSERT_TRUE(operation.ok());
   EXPECT_EQ(operation->rows().count(), 1);
-  EXPECT_THAT(response.log_pi().shape(), ElementsAre(4));
+  EXPECT_THAT(Received<v1::PredictResponse>(response).log_pi().shape(), ElementsAre(4));
 }
 
 TEST(PredictOperationTest, ReturnsTheFactorOfAFullCovariance) {
   v1::PredictRequest request;
-  v1::PredictResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({1, 3});
   const FakeEngine engine(3, {4, 2, true});
-  auto operation = PredictOperation::Create(request, {3, engine.shape()}, {}, response);
+  auto operation = PredictOperation::Create(request, {3, engine.shape(), "", 0}, {}, response);
   ASSERT_TRUE(operation.ok());
   Mixture mixture;
   ASSERT_TRUE(engine.Evaluate(operation->rows().x(), 1, mixture).ok());
   operation->Consume(mixture, 0, 0, 1);
-  EXPECT_THAT(response.scale_tril().shape(), ElementsAre(1, 4, 2, 2));
-  EXPECT_THAT(response.scale_tril().values(), testing::ElementsAreArray(mixture.scale_tril));
+  EXPECT_THAT(Received<v1::PredictResponse>(response).scale_tril().shape(),
+              ElementsAre(1, 4, 2, 2));
+  EXPECT_THAT(Received<v1::PredictResponse>(response).scale_tril().values(),
+              testing::ElementsAreArray(mixture.scale_tril));
 }
 
 TEST(PredictOperationTest, PlacesEachSliceAtItsRows) {
   v1::PredictRequest request;
-  v1::PredictResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({3, 1});
   for (int i = 0; i < 3; ++i) request.mutable_x()->set_values(i, static_cast<float>(10 * i));
   const FakeEngine engine;
-  auto operation = PredictOperation::Create(request, {1, engine.shape()}, {}, response);
+  auto operation = PredictOperation::Create(request, {1, engine.shape(), "", 0}, {}, response);
   ASSERT_TRUE(operation.ok());
   Mixture mixture;
   ASSERT_TRUE(engine.Evaluate({99, 10, 20}, 3, mixture).ok());
   operation->Consume(mixture, 1, 1, 2);
   ASSERT_TRUE(engine.Evaluate({0}, 1, mixture).ok());
   operation->Consume(mixture, 0, 0, 1);
-  EXPECT_THAT(response.mu().values(), ElementsAre(0, 1, 10, 11, 20, 21));
+  EXPECT_THAT(Received<v1::PredictResponse>(response).mu().values(),
+              ElementsAre(0, 1, 10, 11, 20, 21));
 }
 
 TEST(PredictOperationTest, AnEmptyBatchIsAnEmptyAnswer) {
   v1::PredictRequest request;
-  v1::PredictResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({0, 3});
   const auto operation = PredictOperation::Create(request, kModel, {}, response);
   ASSERT_TRUE(operation.ok());
   EXPECT_TRUE(operation->empty());
-  EXPECT_THAT(response.mu().shape(), ElementsAre(0, 4, 2));
+  EXPECT_THAT(Received<v1::PredictResponse>(response).mu().shape(), ElementsAre(0, 4, 2));
 }
 
 TEST(PredictOperationTest, RefusesAShapeThatDoesNotEndWithDimIn) {
@@ -134,7 +177,7 @@ TEST(PredictOperationTest, BoundsRowsOnBothSidesOfTheLimit) {
   limits.max_request_rows = 8;
   EXPECT_EQ(PredictError({9, 3}, limits), "x: got 9 rows; at most max_request_rows = 8");
   v1::PredictRequest request;
-  v1::PredictResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({8, 3});
   EXPECT_TRUE(PredictOperation::Create(request, kModel, limits, response).ok());
 }
@@ -146,36 +189,54 @@ TEST(PredictOperationTest, BoundsTheResponseOnBothSidesOfTheLimit) {
             "x: the response would hold 220 numbers; at most 200 fit into max_message_bytes = "
             "1824, so ask for fewer rows or samples at a time");
   v1::PredictRequest request;
-  v1::PredictResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({10, 3});
   ASSERT_TRUE(PredictOperation::Create(request, kModel, limits, response).ok());
-  EXPECT_LE(response.ByteSizeLong(), static_cast<size_t>(limits.max_message_bytes));
+  EXPECT_LE(response.bytes(), static_cast<size_t>(limits.max_message_bytes));
 }
 
 TEST(SampleOperationTest, ShapesSamplesAndComponents) {
   v1::SampleRequest request = SampleOf({5, 3}, 7);
   request.set_return_components(true);
-  v1::SampleResponse response;
-  ASSERT_TRUE(SampleOperation::Create(request, kModel, {}, response).ok());
+  const WireMessage message = Answer<SampleOperation>(request, 4);
+  const auto response = Received<v1::SampleResponse>(message);
   EXPECT_THAT(response.samples().shape(), ElementsAre(5, 7, 2));
   EXPECT_EQ(response.components_size(), 35);
+  EXPECT_EQ(response.model().name(), "model");
+  EXPECT_EQ(response.model().version(), 7);
+  ExpectCanonical<v1::SampleResponse>(message);
+}
+
+TEST(SampleOperationTest, TellsComponentsThatNeedTwoBytes) {
+  v1::SampleRequest request = SampleOf({2, 3}, 500);
+  request.set_seed(1);
+  request.set_return_components(true);
+  request.set_sigma_scale(0);
+  const auto response = Received<v1::SampleResponse>(Answer<SampleOperation>(request, 300));
+  ASSERT_EQ(response.components_size(), 1000);
+  EXPECT_THAT(response.components(), testing::Contains(testing::Gt(128)));
+  EXPECT_THAT(response.components(), testing::Contains(testing::Lt(128)));
+  for (int i = 0; i < 1000; ++i) {  // The means at x = 0.
+    EXPECT_EQ(response.samples().values(2 * i), static_cast<float>(response.components(i)));
+  }
 }
 
 TEST(SampleOperationTest, ZeroSamplesMeansOne) {
-  v1::SampleResponse response;
+  WireMessage response;
   ASSERT_TRUE(SampleOperation::Create(SampleOf({3}, 0), kModel, {}, response).ok());
-  EXPECT_THAT(response.samples().shape(), ElementsAre(1, 2));
+  EXPECT_THAT(Received<v1::SampleResponse>(response).samples().shape(), ElementsAre(1, 2));
 }
 
 TEST(SampleOperationTest, UsesTheGivenSeedAndElseDrawsOne) {
   v1::SampleRequest request = SampleOf({3}, 1);
-  v1::SampleResponse first, second, seeded;
+  WireMessage first, second, seeded;
   ASSERT_TRUE(SampleOperation::Create(request, kModel, {}, first).ok());
   ASSERT_TRUE(SampleOperation::Create(request, kModel, {}, second).ok());
-  EXPECT_NE(first.seed(), second.seed());
+  EXPECT_NE(Received<v1::SampleResponse>(first).seed(),
+            Received<v1::SampleResponse>(second).seed());
   request.set_seed(0);
   ASSERT_TRUE(SampleOperation::Create(request, kModel, {}, seeded).ok());
-  EXPECT_EQ(seeded.seed(), 0u);
+  EXPECT_EQ(Received<v1::SampleResponse>(seeded).seed(), 0u);
 }
 
 TEST(SampleOperationTest, RefusesNumbersOfSamplesOutOfBounds) {
@@ -194,7 +255,7 @@ TEST(SampleOperationTest, BoundsTheResponseExactly) {
   limits.max_message_bytes = 1024 + 4 * 3 * 100;
   v1::SampleRequest request = SampleOf({1, 3}, 100);
   request.set_return_components(true);
-  v1::SampleResponse response;
+  WireMessage response;
   ASSERT_TRUE(SampleOperation::Create(request, kModel, limits, response).ok());
   request.set_num_samples(101);
   EXPECT_EQ(SampleError(request, limits),
@@ -213,41 +274,55 @@ TEST(SampleOperationTest, RefusesTemperaturesThatAreNone) {
 
 TEST(LogLikelihoodOperationTest, TakesOneYForEachX) {
   v1::LogLikelihoodRequest request;
-  v1::LogLikelihoodResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({2, 5, 3});
   *request.mutable_y() = Zeros({2, 5, 2});
   ASSERT_TRUE(LogLikelihoodOperation::Create(request, kModel, {}, response).ok());
-  EXPECT_THAT(response.log_likelihood().shape(), ElementsAre(2, 5));
+  EXPECT_THAT(Received<v1::LogLikelihoodResponse>(response).log_likelihood().shape(),
+              ElementsAre(2, 5));
+}
+
+TEST(LogLikelihoodOperationTest, WritesTheNumbersInPlace) {
+  v1::LogLikelihoodRequest request;
+  *request.mutable_x() = Zeros({2, 3});
+  *request.mutable_y() = Zeros({2, 5, 2});
+  const WireMessage message = Answer<LogLikelihoodOperation>(request, 1);
+  ExpectCanonical<v1::LogLikelihoodResponse>(message);
+  const float at_its_mean = -std::log(2 * static_cast<float>(M_PI));
+  EXPECT_THAT(Received<v1::LogLikelihoodResponse>(message).log_likelihood().values(),
+              testing::AllOf(testing::SizeIs(10), testing::Each(testing::FloatEq(at_its_mean))));
 }
 
 TEST(LogLikelihoodOperationTest, TakesManyYForEachX) {
   v1::LogLikelihoodRequest request;
-  v1::LogLikelihoodResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({5, 3});
   *request.mutable_y() = Zeros({5, 11, 2});
   ASSERT_TRUE(LogLikelihoodOperation::Create(request, kModel, {}, response).ok());
-  EXPECT_THAT(response.log_likelihood().shape(), ElementsAre(5, 11));
+  EXPECT_THAT(Received<v1::LogLikelihoodResponse>(response).log_likelihood().shape(),
+              ElementsAre(5, 11));
 }
 
 TEST(LogLikelihoodOperationTest, OneRowWithoutLeadingDimensionsGivesAScalar) {
   v1::LogLikelihoodRequest request;
-  v1::LogLikelihoodResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({3});
   *request.mutable_y() = Zeros({2});
   ASSERT_TRUE(LogLikelihoodOperation::Create(request, kModel, {}, response).ok());
-  EXPECT_EQ(response.log_likelihood().shape_size(), 0);
-  EXPECT_EQ(response.log_likelihood().values_size(), 1);
+  EXPECT_EQ(Received<v1::LogLikelihoodResponse>(response).log_likelihood().shape_size(), 0);
+  EXPECT_EQ(Received<v1::LogLikelihoodResponse>(response).log_likelihood().values_size(), 1);
 }
 
 TEST(LogLikelihoodOperationTest, NoPointsNeedNoEvaluation) {
   v1::LogLikelihoodRequest request;
-  v1::LogLikelihoodResponse response;
+  WireMessage response;
   *request.mutable_x() = Zeros({5, 3});
   *request.mutable_y() = Zeros({5, 0, 2});
   const auto operation = LogLikelihoodOperation::Create(request, kModel, {}, response);
   ASSERT_TRUE(operation.ok());
   EXPECT_TRUE(operation->empty());
-  EXPECT_THAT(response.log_likelihood().shape(), ElementsAre(5, 0));
+  EXPECT_THAT(Received<v1::LogLikelihoodResponse>(response).log_likelihood().shape(),
+              ElementsAre(5, 0));
 }
 
 TEST(LogLikelihoodOperationTest, RefusesYThatDoesNotFitX) {
@@ -265,8 +340,7 @@ TEST(LogLikelihoodOperationTest, RefusesTooManyPoints) {
   *request.mutable_y() = Zeros({10, 3, 2});
   Limits limits;
   limits.max_samples_per_request = 29;
-  EXPECT_EQ((Error<LogLikelihoodOperation, v1::LogLikelihoodRequest, v1::LogLikelihoodResponse>(
-                request, limits)),
+  EXPECT_EQ(Error<LogLikelihoodOperation>(request, limits),
             "y: 10 rows times 3 is more than max_samples_per_request = 29");
 }
 

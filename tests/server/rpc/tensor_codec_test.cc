@@ -120,20 +120,6 @@ TEST(TensorReaderTest, FindsEveryNumberThatIsNotFiniteAtEveryPosition) {
   }
 }
 
-TEST(TensorWriterTest, WritesValuesAndRaw) {
-  v1::Tensor values, raw;
-  const std::vector<int64_t> shape = {1, 2};
-  TensorWriter to_values(shape, v1::TENSOR_ENCODING_VALUES, values);
-  TensorWriter to_raw(shape, v1::TENSOR_ENCODING_RAW, raw);
-  for (TensorWriter* writer : {&to_values, &to_raw}) {
-    writer->values()[0] = 0.5f;
-    writer->values()[1] = -4.0f;
-  }
-  EXPECT_THAT(values.values(), ElementsAre(0.5f, -4.0f));
-  EXPECT_THAT(values.shape(), ElementsAre(1, 2));
-  EXPECT_EQ(raw.SerializeAsString(), Raw({1, 2}, {0.5f, -4.0f}).SerializeAsString());
-}
-
 TEST(ResponseEncodingTest, FollowsTheRequestOrX) {
   const v1::Tensor values = Values({1}, {1});
   const v1::Tensor raw = Raw({1}, {1});
