@@ -53,6 +53,7 @@ void StreamCall::Read(bool ok) {
     } else {
       EndLocked(absl::OkStatus());
     }
+    arriving_.Clear();
   }
   BeginRequests();
   Release();
@@ -62,8 +63,14 @@ void StreamCall::Written(bool ok) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     writing_ = false;
-    RecycleLocked(written_.evaluations);
-    if (!ok) DropLocked();
+    for (StreamedEvaluation* const evaluation : std::exchange(written_.evaluations, {})) {
+      if (evaluation->more()) {
+        unfinished_.push_back(evaluation);
+      } else {
+        RecycleLocked(evaluation);
+      }
+    }
+    if (!ok || cancelled_) DropLocked();
   }
   BeginRequests();
   Release();
@@ -87,7 +94,7 @@ void StreamCall::Cancel() {
   for (StreamedEvaluation* const evaluation : evaluating) {
     evaluation->model()->batcher().Cancel(*evaluation->task(), why);
   }
-  Act(std::unique_lock<std::mutex>(mutex_));
+  BeginRequests();
 }
 
 void StreamCall::Drain() {
@@ -97,14 +104,13 @@ void StreamCall::Drain() {
 }
 
 void StreamCall::TakeMessageLocked() {
-  const auto bytes = static_cast<int64_t>(arriving_.Length());
-  absl::Status status = cancelled_ ? absl::OkStatus() : endpoint_.gate.Reserve(bytes);
-  if (!status.ok()) EndLocked(status);
-  if (status.ok() && !cancelled_) message_ = StreamRequestReader(arriving_);
-  arriving_.Clear();
+  if (cancelled_ || finishing_) return;
+  const absl::Status status = endpoint_.gate.Reserve(static_cast<int64_t>(arriving_.Length()));
+  if (!status.ok()) return EndLocked(status);
+  message_ = StreamRequestReader(arriving_);
 }
 
-void StreamCall::DropMessageLocked() {
+void StreamCall::ReleaseMessageLocked() {
   endpoint_.gate.Return(static_cast<int64_t>(message_.size()));
   message_ = StreamRequestReader();
 }
@@ -115,16 +121,24 @@ void StreamCall::BeginRequests() {
   if (beginning_) return;
   beginning_ = true;
   while (std::exchange(news_, false)) {
-    while (!message_.AtEnd() && window_.open()) {
-      const absl::string_view request = message_.Take();
-      lock.unlock();
-      Begin(request);
+    while (MayBeginLocked()) {
+      if (!unfinished_.empty()) {
+        std::unique_ptr<StreamedEvaluation> evaluation(unfinished_.front());
+        unfinished_.pop_front();
+        window_.RemoveBytes(evaluation->bytes());
+        lock.unlock();
+        Continue(std::move(evaluation));
+      } else {
+        const absl::string_view request = message_.Take();
+        lock.unlock();
+        Begin(request);
+      }
       lock.lock();
     }
     if (!message_.AtEnd()) continue;
     if (message_.malformed()) EndLocked(Malformed());
-    DropMessageLocked();
-    if (end_.has_value() || reading_ || !window_.open()) continue;
+    ReleaseMessageLocked();
+    if (end_.has_value() || reading_ || !window_.open() || !unfinished_.empty()) continue;
     reading_ = true;
     ++references_;
     lock.unlock();
@@ -135,11 +149,26 @@ void StreamCall::BeginRequests() {
   Act(std::move(lock));
 }
 
+bool StreamCall::MayBeginLocked() const {
+  if (unfinished_.empty() && message_.AtEnd()) return false;
+  // Whatever a request takes, it gets it when it is alone.
+  return window_.open() || (evaluating_.empty() && outgoing_.empty() && !writing_);
+}
+
 void StreamCall::Begin(absl::string_view bytes) {
   auto evaluation = std::make_unique<StreamedEvaluation>(*this);
-  absl::Status status = evaluation->Parse(bytes) ? absl::OkStatus() : Malformed();
-  if (!status.ok()) return End(status);
-  status = evaluation->Prepare(endpoint_.service, deadline_);
+  if (!evaluation->Parse(bytes)) return End(Malformed());
+  absl::Status status = evaluation->Prepare(endpoint_.service, deadline_);
+  Reserve(std::move(evaluation), std::move(status));
+}
+
+void StreamCall::Continue(std::unique_ptr<StreamedEvaluation> evaluation) {
+  endpoint_.gate.Return(evaluation->bytes());
+  absl::Status status = evaluation->PrepareNext(endpoint_.service);
+  Reserve(std::move(evaluation), std::move(status));
+}
+
+void StreamCall::Reserve(std::unique_ptr<StreamedEvaluation> evaluation, absl::Status status) {
   if (status.ok()) status = endpoint_.gate.Reserve(evaluation->bytes());
   if (!status.ok()) {
     evaluation->Fail(status);
@@ -194,18 +223,15 @@ void StreamCall::AnswerLocked(StreamedEvaluation* evaluation) {
   outgoing_.back().evaluations.push_back(evaluation);
 }
 
-void StreamCall::RecycleLocked(std::vector<StreamedEvaluation*>& evaluations) {
-  for (StreamedEvaluation* const evaluation : evaluations) {
-    window_.RemoveBytes(evaluation->bytes());
-    endpoint_.gate.Return(evaluation->bytes());
-    delete evaluation;
-  }
-  evaluations.clear();
+void StreamCall::RecycleLocked(StreamedEvaluation* evaluation) {
+  window_.RemoveBytes(evaluation->bytes());
+  endpoint_.gate.Return(evaluation->bytes());
+  delete evaluation;
 }
 
 void StreamCall::End(const absl::Status& status) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  DropMessageLocked();
+  message_.DropRest();
   EndLocked(status);
 }
 
@@ -217,9 +243,13 @@ void StreamCall::EndLocked(const absl::Status& status) {
 void StreamCall::DropLocked() {
   cancelled_ = true;
   EndLocked(absl::CancelledError("the caller has gone"));
-  DropMessageLocked();
-  for (Outgoing& message : outgoing_) RecycleLocked(message.evaluations);
+  message_.DropRest();
+  for (const Outgoing& message : outgoing_) {
+    for (StreamedEvaluation* const evaluation : message.evaluations) RecycleLocked(evaluation);
+  }
   outgoing_.clear();
+  for (StreamedEvaluation* const evaluation : unfinished_) RecycleLocked(evaluation);
+  unfinished_.clear();
 }
 
 void StreamCall::Act(std::unique_lock<std::mutex> lock) {
@@ -231,7 +261,7 @@ void StreamCall::Act(std::unique_lock<std::mutex> lock) {
     outgoing_.pop_front();
     lock.unlock();
     stream_.Write(written_.message.Take(), &written_event_);
-  } else if (end_.has_value() && message_.AtEnd() && evaluating_.empty()) {
+  } else if (end_.has_value() && message_.AtEnd() && evaluating_.empty() && unfinished_.empty()) {
     finishing_ = true;
     ++references_;
     lock.unlock();
@@ -243,7 +273,7 @@ void StreamCall::Act(std::unique_lock<std::mutex> lock) {
 void StreamCall::Release() {
   if (--references_ != 0) return;
   endpoint_.service.open_streams().Remove(*this);
-  RecycleLocked(dropped_);
+  for (StreamedEvaluation* const evaluation : dropped_) RecycleLocked(evaluation);
   if (admitted_) endpoint_.gate.Leave();
   Delete();
 }

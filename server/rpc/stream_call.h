@@ -55,6 +55,8 @@ class StreamCall final : public OpenStreams::Stream, public StreamedEvaluation::
   void Cancel();
   void BeginRequests();
   void Begin(absl::string_view bytes);
+  void Continue(std::unique_ptr<StreamedEvaluation> evaluation);
+  void Reserve(std::unique_ptr<StreamedEvaluation> evaluation, absl::Status status);
   void Submit(std::unique_ptr<StreamedEvaluation> evaluation);
   void End(const absl::Status& status);
   void Release();
@@ -62,9 +64,10 @@ class StreamCall final : public OpenStreams::Stream, public StreamedEvaluation::
 
   // Need the lock.
   void TakeMessageLocked();
-  void DropMessageLocked();
+  void ReleaseMessageLocked();
   void AnswerLocked(StreamedEvaluation* evaluation);
-  void RecycleLocked(std::vector<StreamedEvaluation*>& evaluations);
+  bool MayBeginLocked() const;
+  void RecycleLocked(StreamedEvaluation* evaluation);
   void EndLocked(const absl::Status& status);
   void DropLocked();
   /// Writes or finishes, if it is time to.
@@ -94,6 +97,7 @@ class StreamCall final : public OpenStreams::Stream, public StreamedEvaluation::
   // Guarded by mutex_, which is taken after OpenStreams'.
   std::mutex mutex_;
   StreamWindow window_;
+  /// Released by the thread in BeginRequests alone, which reads it without the lock.
   StreamRequestReader message_;
   /// A thread is in BeginRequests, and has to look again.
   bool beginning_ = false;
@@ -106,6 +110,8 @@ class StreamCall final : public OpenStreams::Stream, public StreamedEvaluation::
   std::optional<absl::Status> end_;
   std::vector<StreamedEvaluation*> evaluating_;
   std::deque<Outgoing> outgoing_;
+  /// A part of their answer has been sent, and the next is to begin.
+  std::deque<StreamedEvaluation*> unfinished_;
   /// Being written.
   Outgoing written_;
   /// Of a cancelled stream: still looked at by whoever cancels.

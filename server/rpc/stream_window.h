@@ -1,6 +1,7 @@
 #ifndef MDN_SERVER_RPC_STREAM_WINDOW_H_
 #define MDN_SERVER_RPC_STREAM_WINDOW_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "server/limits.h"
@@ -13,7 +14,8 @@ namespace mdn {
 class StreamWindow {
  public:
   explicit StreamWindow(const Limits& limits)
-      : max_rows_(4 * limits.max_batch_rows), max_bytes_(limits.max_message_bytes) {}
+      : max_rows_(std::min(4 * limits.max_batch_rows, (limits.max_queue_rows + 3) / 4)),
+        max_bytes_(limits.max_message_bytes) {}
 
   /// Another request may begin. What it takes may go beyond the bounds, so that every request can
   /// be served: one request's worth.

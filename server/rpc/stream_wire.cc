@@ -34,44 +34,54 @@ uint8_t* WriteLength(int field, size_t size, uint8_t* to) {
 StreamRequestReader::StreamRequestReader(const grpc::ByteBuffer& message) {
   // What came in one piece stays where it is.
   if (!message.TrySingleSlice(&slice_).ok() && !message.DumpToSingleSlice(&slice_).ok()) return;
-  rest_ = {reinterpret_cast<const char*>(slice_.begin()), slice_.size()};
   FindNext();
 }
 
+absl::string_view StreamRequestReader::Bytes(size_t begin) const {
+  return {reinterpret_cast<const char*>(slice_.begin()) + begin, slice_.size() - begin};
+}
+
 absl::string_view StreamRequestReader::Take() {
-  const absl::string_view taken = *next_;
+  const absl::string_view taken = Bytes(next_begin_).substr(0, next_size_);
   FindNext();
   return taken;
 }
 
+void StreamRequestReader::DropRest() {
+  position_ = slice_.size();
+  found_ = false;
+}
+
 void StreamRequestReader::FindNext() {
-  next_.reset();
-  while (!rest_.empty() && !next_.has_value() && !malformed_) malformed_ = !ReadField();
+  found_ = false;
+  while (position_ < slice_.size() && !found_ && !malformed_) malformed_ = !ReadField();
 }
 
 // Fields that are unknown are passed over.
 bool StreamRequestReader::ReadField() {
-  CodedInputStream input(reinterpret_cast<const uint8_t*>(rest_.data()),
-                         static_cast<int>(rest_.size()));
+  const absl::string_view rest = Bytes(position_);
+  CodedInputStream input(reinterpret_cast<const uint8_t*>(rest.data()),
+                         static_cast<int>(rest.size()));
   const uint32_t tag = input.ReadTag();
   if (tag == kElementTag) {
-    int length = 0;
-    if (!input.ReadVarintSizeAsInt(&length)) return false;
-    rest_.remove_prefix(input.CurrentPosition());
-    if (static_cast<size_t>(length) > rest_.size()) return false;
-    next_ = rest_.substr(0, length);
-    rest_.remove_prefix(length);
-    return true;
+    int size = 0;
+    if (!input.ReadVarintSizeAsInt(&size)) return false;
+    next_begin_ = position_ + input.CurrentPosition();
+    next_size_ = size;
+    position_ = next_begin_ + next_size_;
+    found_ = position_ <= slice_.size();
+    return found_;
   }
   if (tag == 0 || !WireFormatLite::SkipField(&input, tag)) return false;
-  rest_.remove_prefix(input.CurrentPosition());
+  position_ += input.CurrentPosition();
   return true;
 }
 
 void StreamResponseWriter::Add(uint64_t id, int field, const grpc::Slice& response, bool more) {
   // The fields around the response, in the order of their numbers.
   uint8_t front[kOverheadBytes];
-  uint8_t* end = WireFormatLite::WriteUInt64ToArray(Response::kIdFieldNumber, id, front);
+  uint8_t* end =
+      id == 0 ? front : WireFormatLite::WriteUInt64ToArray(Response::kIdFieldNumber, id, front);
   end = WriteLength(field, response.size(), end);
   uint8_t back[kOverheadBytes];
   const uint8_t* const back_end =

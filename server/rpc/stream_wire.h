@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +25,12 @@ class StreamRequestReader {
 
   /// Bytes of the message.
   size_t size() const { return slice_.size(); }
-  bool AtEnd() const { return !next_.has_value(); }
-  /// A StreamedRequest's bytes, which live as long as the message. Not at the end.
+  bool AtEnd() const { return !found_; }
+  /// A StreamedRequest's bytes, which stay where they are until the reader is assigned to, or
+  /// moved. Not at the end.
   absl::string_view Take();
+  /// Nothing is left then; what was taken stays.
+  void DropRest();
   /// It ended where it could not be read on.
   bool malformed() const { return malformed_; }
 
@@ -36,9 +38,15 @@ class StreamRequestReader {
   void FindNext();
   bool ReadField();
 
+  absl::string_view Bytes(size_t begin) const;
+
+  // Small ones have their bytes within, which move with them.
   grpc::Slice slice_;
-  absl::string_view rest_;
-  std::optional<absl::string_view> next_;
+  /// Up to here it has been read.
+  size_t position_ = 0;
+  bool found_ = false;
+  size_t next_begin_ = 0;
+  size_t next_size_ = 0;
   bool malformed_ = false;
 };
 

@@ -13,11 +13,14 @@ namespace {
 constexpr size_t kNoticeableBytes = 4096;
 
 // A response has the number of its request.
-static_assert(v1::StreamedRequest::kPredictFieldNumber ==
-              v1::StreamedResponse::kPredictFieldNumber);
-static_assert(v1::StreamedRequest::kSampleFieldNumber == v1::StreamedResponse::kSampleFieldNumber);
-static_assert(v1::StreamedRequest::kLogLikelihoodFieldNumber ==
-              v1::StreamedResponse::kLogLikelihoodFieldNumber);
+template <int kRequest, int kResponse>
+constexpr bool kSameNumber = kRequest == kResponse;
+static_assert(kSameNumber<v1::StreamedRequest::kPredictFieldNumber,
+                          v1::StreamedResponse::kPredictFieldNumber>);
+static_assert(
+    kSameNumber<v1::StreamedRequest::kSampleFieldNumber, v1::StreamedResponse::kSampleFieldNumber>);
+static_assert(kSameNumber<v1::StreamedRequest::kLogLikelihoodFieldNumber,
+                          v1::StreamedResponse::kLogLikelihoodFieldNumber>);
 
 }  // namespace
 
@@ -49,6 +52,10 @@ bool StreamedEvaluation::Parse(absl::string_view bytes) {
 
 absl::Status StreamedEvaluation::Prepare(const MdnService& service, SteadyTime stream_deadline) {
   deadline_ = DeadlineOf(stream_deadline);
+  return CreateOperation(service);
+}
+
+absl::Status StreamedEvaluation::CreateOperation(const MdnService& service) {
   response_field_ = request_.request_case();
   switch (request_.request_case()) {
     case v1::StreamedRequest::kPredict:
@@ -72,13 +79,15 @@ SteadyTime StreamedEvaluation::DeadlineOf(SteadyTime stream_deadline) const {
 
 template <class Operation, class Request>
 absl::Status StreamedEvaluation::Create(const MdnService& service, const Request& request) {
-  auto model = service.Find(request.model());
-  if (!model.ok()) return model.status();
-  model_ = *std::move(model);
+  if (model_ == nullptr) {
+    auto model = service.Find(request.model());
+    if (!model.ok()) return model.status();
+    model_ = *std::move(model);
+  }
   const ModelDescription& description = model_->description();
   const ModelShape shape{model_->engine().dim_in(), model_->engine().shape(), description.name,
                          description.version};
-  auto operation = Operation::Create(request, shape, service.limits(), response_);
+  auto operation = Operation::Create(request, shape, service.limits(), response_, &progress_);
   if (!operation.ok()) return operation.status();
   // The request is held twice: parsed, and as it was on the wire or decoded.
   bytes_ = static_cast<int64_t>(sizeof(*this) + 2 * request_.ByteSizeLong() + response_.bytes());
@@ -97,13 +106,14 @@ void StreamedEvaluation::Fail(const absl::Status& status) {
 
 void StreamedEvaluation::SetError(const absl::Status& status) {
   response_ = WireMessage();
+  progress_.more = false;
   response_field_ = v1::StreamedResponse::kErrorFieldNumber;
   error_ = grpc::Slice(ToRpcStatus(status).SerializeAsString());
 }
 
 void StreamedEvaluation::AddTo(StreamResponseWriter& message) const {
   const bool failed = response_field_ == v1::StreamedResponse::kErrorFieldNumber;
-  message.Add(id_, response_field_, failed ? error_ : response_.slice(), /*more=*/false);
+  message.Add(id_, response_field_, failed ? error_ : response_.slice(), more());
 }
 
 size_t StreamedEvaluation::response_bytes() const {

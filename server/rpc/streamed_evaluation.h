@@ -46,6 +46,11 @@ class StreamedEvaluation {
   /// evaluate. An error is what the request is to be answered with.
   absl::Status Prepare(const MdnService& service, SteadyTime stream_deadline);
 
+  /// Another part of the answer follows this one.
+  bool more() const { return progress_.more; }
+  /// The same as Prepare, for the next part.
+  absl::Status PrepareNext(const MdnService& service) { return CreateOperation(service); }
+
   /// Instead of evaluating it: keeps nothing but a response with this error.
   void Fail(const absl::Status& status);
 
@@ -77,6 +82,7 @@ class StreamedEvaluation {
   };
 
   SteadyTime DeadlineOf(SteadyTime stream_deadline) const;
+  absl::Status CreateOperation(const MdnService& service);
   template <class Operation, class Request>
   absl::Status Create(const MdnService& service, const Request& request);
 
@@ -91,6 +97,7 @@ class StreamedEvaluation {
   std::variant<std::monostate, PredictOperation, SampleOperation, LogLikelihoodOperation>
       operation_;
   std::optional<RowsTask> task_;
+  AnswerProgress progress_;
   /// The field of StreamedResponse, and its content, whole when the task is done.
   int response_field_ = 0;
   WireMessage response_;
