@@ -1,7 +1,5 @@
 #include "client/route.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include <algorithm>
@@ -54,8 +52,9 @@ grpc::ChannelArguments ChannelArguments(int max_response_bytes) {
   return arguments;
 }
 
-ServerChannel Open(const std::string& target, const grpc::ChannelArguments& arguments) {
-  auto channel = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+ServerChannel Open(const std::string& target, const Credentials& credentials,
+                   const grpc::ChannelArguments& arguments) {
+  auto channel = credentials.OpenChannel(target, arguments);
   return {channel, v1::MdnService::NewStub(channel), grpc::health::v1::Health::NewStub(channel)};
 }
 
@@ -79,12 +78,17 @@ absl::Time DeadlineAfter(absl::Duration timeout, absl::Time now) {
   return now + std::min(timeout, kMaxTimeout);
 }
 
-absl::Status NoServer() { return absl::InvalidArgumentError("the list of servers is empty"); }
-
-ServerRotation::ServerRotation(const std::vector<std::string>& targets, int max_response_bytes) {
+ServerRotation::ServerRotation(const std::vector<std::string>& targets,
+                               const absl::StatusOr<Credentials>& credentials,
+                               int max_response_bytes) {
+  if (!credentials.ok()) {
+    no_server_ = credentials.status();
+    return;
+  }
   const grpc::ChannelArguments arguments = ChannelArguments(max_response_bytes);
   servers_.reserve(targets.size());
-  for (const std::string& target : targets) servers_.push_back(Open(target, arguments));
+  for (const std::string& target : targets)
+    servers_.push_back(Open(target, *credentials, arguments));
 }
 
 Route ServerRotation::Next() const {

@@ -30,6 +30,15 @@ StreamSession::StreamSession(std::shared_ptr<const ServerRotation> servers, Stre
     : servers_(std::move(servers)), options_(options), max_response_bytes_(max_response_bytes) {}
 
 StreamSession::~StreamSession() {
+  Stop();
+  events_.Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (events_.Next(&tag, &ok)) {
+  }
+}
+
+void StreamSession::Stop() {
   Cancel();
   {
     const Lock lock(mutex_);
@@ -37,11 +46,6 @@ StreamSession::~StreamSession() {
     if (thread_.joinable()) Wake();
   }
   if (thread_.joinable()) thread_.join();
-  events_.Shutdown();
-  void* tag = nullptr;
-  bool ok = false;
-  while (events_.Next(&tag, &ok)) {
-  }
 }
 
 uint64_t StreamSession::Send(v1::StreamedRequest request, const CallOptions& options, Done done) {
@@ -176,7 +180,7 @@ bool StreamSession::ShouldHalfClose() const {
 
 void StreamSession::Open() {
   if (route_.empty()) route_ = servers_->Next();
-  if (route_.empty()) return CompleteAll(NoServer());
+  if (route_.empty()) return CompleteAll(servers_->no_server());
   phase_ = Phase::kOpening;
   context_ = std::make_unique<grpc::ClientContext>();
   call_ = route_[failures_]->mdn->PrepareAsyncStream(context_.get(), &events_);

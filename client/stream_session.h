@@ -41,7 +41,7 @@ class StreamSession {
 
   StreamSession(std::shared_ptr<const ServerRotation> servers, StreamOptions options,
                 int64_t max_response_bytes);
-  /// Cancels.
+  /// Stop.
   ~StreamSession();
 
   /// Takes the request, whose id it sets; returns the id. `done` runs exactly once, on the
@@ -52,6 +52,8 @@ class StreamSession {
   void CancelRequest(uint64_t id);
   void Close();
   void Cancel();
+  /// Cancels, and returns when the callbacks have run. Not within one.
+  void Stop();
 
  private:
   using Lock = std::unique_lock<std::mutex>;

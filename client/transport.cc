@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "client/credentials.h"
 #include "client/pending_call.h"
 #include "client/status.h"
 
@@ -16,12 +17,13 @@ constexpr int kMaxCoalesced = 16384;
 Transport::Transport(const ClientOptions& options)
     : timeout_(options.timeout),
       max_response_bytes_(options.max_response_bytes),
-      servers_(std::make_shared<ServerRotation>(options.servers, options.max_response_bytes)) {
+      servers_(std::make_shared<ServerRotation>(
+          options.servers, Credentials::Load(options.security), options.max_response_bytes)) {
   if (options.coalesce) session_ = OpenSession({timeout_, kMaxCoalesced});
 }
 
 Transport::~Transport() {
-  session_.reset();
+  if (session_ != nullptr) session_->Stop();
   absl::flat_hash_set<std::shared_ptr<PendingCall>> running;
   {
     const std::lock_guard lock(mutex_);
@@ -48,7 +50,7 @@ absl::Status Transport::Call(const CallOptions& options, Attempt attempt) const 
   const absl::Time deadline = Deadline(options);
   grpc::Status status;
   const Route route = servers_->Next();
-  if (route.empty()) return NoServer();
+  if (route.empty()) return servers_->no_server();
   for (const ServerChannel* server : route) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
@@ -63,7 +65,7 @@ AsyncCall Transport::Start(const std::shared_ptr<PendingCall>& call, const CallO
     if (const auto running = weak.lock()) running->Cancel();
   });
   Route route = servers_->Next();
-  absl::Status status = route.empty() ? NoServer() : Register(call);
+  absl::Status status = route.empty() ? servers_->no_server() : Register(call);
   if (status.ok()) {
     call->Begin(std::move(route), Deadline(options), completions_);
   } else {

@@ -1,8 +1,6 @@
 #include "client/load/generator.h"
 
 #include <grpcpp/channel.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -12,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/credentials.h"
 #include "client/load/bearer.h"
 
 namespace mdn::load {
@@ -41,20 +40,23 @@ int UsableProcessors() {
   return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
+grpc::ChannelArguments ChannelArguments() {
   grpc::ChannelArguments arguments;
   // Channels to the same server would share one connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetMaxReceiveMessageSize(-1);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return arguments;
 }
 
 absl::StatusOr<std::vector<std::shared_ptr<grpc::Channel>>> OpenChannels(
     const GeneratorOptions& options) {
+  const auto credentials = client_internal::Credentials::Load(options.security);
+  if (!credentials.ok()) return credentials.status();
   std::vector<std::shared_ptr<grpc::Channel>> channels;
   for (int i = 0; i < options.connections; ++i) {
-    channels.push_back(OpenChannel(options.servers[i % options.servers.size()]));
+    channels.push_back(
+        credentials->OpenChannel(options.servers[i % options.servers.size()], ChannelArguments()));
     channels.back()->GetState(/*try_to_connect=*/true);
   }
   const auto deadline =

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "mdn/call_options.h"
+#include "mdn/security.h"
 #include "mdn/stream.h"
 #include "mdn/types.h"
 
@@ -36,6 +37,7 @@ struct ClientOptions {
   /// of calls of their own, most where many run at a time; one after the other gain nothing. What
   /// becomes UNAVAILABLE there is tried again as a call of its own.
   bool coalesce = false;
+  SecurityOptions security;
 };
 
 /// A running asynchronous call. Dropping it leaves the call running. Thread-safe.
@@ -65,6 +67,7 @@ class AsyncCall {
 ///   CANCELLED           cancelled by the caller, or by the destructor
 ///   RESOURCE_EXHAUSTED  the answer is larger than max_response_bytes
 ///   INTERNAL            the answer is malformed: its shapes do not fit its numbers or the request
+///   NOT_FOUND, INVALID_ARGUMENT   a file of the security options cannot be read or is none
 ///
 /// Thread-safe.
 class Client {

@@ -31,7 +31,7 @@ void StreamCall::Arrived(bool ok) {
   }
   (new StreamCall(endpoint_))->Listen();
   deadline_ = Deadline(context_);
-  const absl::Status status = endpoint_.gate.Enter();
+  const absl::Status status = endpoint_.Admit(context_);
   admitted_ = status.ok();
   if (status.ok()) {
     endpoint_.service.open_streams().Add(*this);

@@ -165,15 +165,15 @@ TEST(InFlightTest, CallsBeyondTheMemoryBoundAreRefusedAndTheRestGoesOn) {
   server.engine().Block();
   v1::SampleRequest request;
   *request.mutable_x() = Column({1});
-  request.set_num_samples(1500);  // 6 KB, held twice.
+  request.set_num_samples(1500);  // 6 KB.
   const auto sample = [&] {
     grpc::ClientContext context;
     v1::SampleResponse response;
     return server.stub().Sample(&context, request, &response);
   };
   std::vector<std::future<grpc::Status>> held;
-  for (int i = 0; i < 2; ++i) held.push_back(std::async(std::launch::async, sample));
-  while (server.batcher().stats().submitted < 2) std::this_thread::yield();
+  for (int i = 0; i < 5; ++i) held.push_back(std::async(std::launch::async, sample));
+  while (server.batcher().stats().submitted < 5) std::this_thread::yield();
   const grpc::Status status = sample();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.error_message(), HasSubstr("hold too much memory for this one"));
