@@ -69,7 +69,9 @@ TEST_F(ClientStreamTest, AnErrorConcernsItsRequestAlone) {
 TEST_F(ClientStreamTest, AllThreeKindsOfRequestsAreAnswered) {
   const auto stream = client_.OpenStream();
   const std::vector<float> x = {1, 2}, y = {0, 0};
-  SampleRequest sample{{}, {{2, 1}, x}, 5};
+  SampleRequest sample;
+  sample.x = {{2, 1}, x};
+  sample.num_samples = 5;
   sample.seed = 3;
   const auto streamed = stream->Sample(sample).get();
   const auto alone = client_.Sample(sample);
@@ -85,7 +87,9 @@ TEST_F(ClientStreamTest, AllThreeKindsOfRequestsAreAnswered) {
 TEST_F(ClientStreamTest, PartsArePutTogether) {
   const auto stream = client_.OpenStream();
   const std::vector<float> x(8, 1);
-  SampleRequest request{{}, {{2, 4, 1}, x}, 125'000};
+  SampleRequest request;
+  request.x = {{2, 4, 1}, x};
+  request.num_samples = 125'000;
   request.seed = 3;
   request.return_components = true;
   const auto samples = stream->Sample(request).get();
