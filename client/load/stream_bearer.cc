@@ -4,7 +4,6 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/generic_stub.h>
 
-#include <cstdlib>
 #include <deque>
 #include <string>
 #include <utility>
@@ -23,8 +22,8 @@ using google::protobuf::io::CodedInputStream;
 using google::protobuf::io::CodedOutputStream;
 
 constexpr char kMethod[] = "/mdn.v1.MdnService/Stream";
-// Fewer cost more each, more come later.
-const size_t kMostInMessage = getenv("PACK") ? atoi(getenv("PACK")) : 256;
+// As the client library has it.
+constexpr size_t kMostInMessage = 256;
 
 constexpr uint32_t LengthDelimited(int field) {
   return static_cast<uint32_t>(field) << 3 | WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
