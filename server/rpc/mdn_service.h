@@ -42,9 +42,9 @@ class MdnService {
 
   // What the calls use.
   AsyncMdnService& async_service() { return async_service_; }
-  /// NOT_FOUND.
+  /// See ModelRepository::Find.
   absl::StatusOr<std::shared_ptr<ServedModel>> Find(const v1::ModelSpec& spec) const {
-    return repository_.Find(spec.name(), spec.version());
+    return repository_.Find(spec.name(), spec.version(), spec.label());
   }
   OpenStreams& open_streams() { return open_streams_; }
   const ModelRepository& repository() const { return repository_; }
