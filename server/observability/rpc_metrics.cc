@@ -8,7 +8,10 @@ MethodMetrics::MethodMetrics(const RpcMethod& method, Counts& rejections)
 void MethodMetrics::Handled(const absl::Status& status, std::chrono::nanoseconds time) {
   handling_time_.Observe(time);
   counts_.Add(static_cast<int>(status.code()));
-  if (status.ok()) return;
+  if (!status.ok()) CountRejection(status);
+}
+
+void MethodMetrics::CountRejection(const absl::Status& status) {
   if (const auto rejection = RejectionOf(status)) rejections_.Add(static_cast<int>(*rejection));
 }
 

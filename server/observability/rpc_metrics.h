@@ -38,6 +38,8 @@ class MethodMetrics {
   void Started() { counts_.Add(kStarted); }
   /// `time`: since it arrived.
   void Handled(const absl::Status& status, std::chrono::nanoseconds time);
+  /// Of a part of a call, which has an outcome of its own; Handled does it for the call.
+  void CountRejection(const absl::Status& status);
 
   const std::string& service() const { return service_; }
   const std::string& name() const { return name_; }

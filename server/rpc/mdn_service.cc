@@ -22,11 +22,6 @@ void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
   spec.set_version(model.version);
 }
 
-absl::StatusOr<std::shared_ptr<ServedModel>> FindModel(const MdnService& service,
-                                                       const v1::ModelSpec& spec) {
-  return service.repository().Find(spec.name(), spec.version(), spec.label());
-}
-
 /// A method's place among those of MdnService.
 int MethodIndex(absl::string_view name) {
   const auto* const service = v1::ModelSpec::descriptor()->file()->FindServiceByName("MdnService");
@@ -39,21 +34,18 @@ struct PredictRpc {
   using Request = v1::PredictRequest;
   using Operation = PredictOperation;
   static constexpr absl::string_view kName = "Predict";
-  static constexpr RowPurpose kPurpose = RowPurpose::kPredict;
 };
 
 struct SampleRpc {
   using Request = v1::SampleRequest;
   using Operation = SampleOperation;
   static constexpr absl::string_view kName = "Sample";
-  static constexpr RowPurpose kPurpose = RowPurpose::kSample;
 };
 
 struct LogLikelihoodRpc {
   using Request = v1::LogLikelihoodRequest;
   using Operation = LogLikelihoodOperation;
   static constexpr absl::string_view kName = "LogLikelihood";
-  static constexpr RowPurpose kPurpose = RowPurpose::kLogLikelihood;
 };
 
 /// Their responses are written once, into what goes out.
@@ -114,7 +106,7 @@ class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService>
 
   void End(const absl::Status& status) {
     if (status.ok()) {
-      if (task_.has_value()) model_->CountAnswered(Method::kPurpose, task_->rows());
+      if (task_.has_value()) model_->CountAnswered(Operation::kPurpose, task_->rows());
       this->Answer(response_);
     } else {
       response_ = WireMessage();
@@ -124,7 +116,7 @@ class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService>
 
   absl::Status Prepare() {
     const MdnService& service = this->endpoint().service;
-    auto model = FindModel(service, this->request().model());
+    auto model = service.Find(this->request().model());
     if (!model.ok()) return model.status();
     model_ = *std::move(model);
     const ModelDescription& description = model_->description();
@@ -207,7 +199,7 @@ struct GetModelRpc {
   }
   static absl::Status Answer(const MdnService& service, const Request& request,
                              Response& response) {
-    const auto model = FindModel(service, request.model());
+    const auto model = service.Find(request.model());
     if (!model.ok()) return model.status();
     SetInfo(**model, service.limits(), response);
     return absl::OkStatus();
