@@ -23,6 +23,9 @@ constexpr int kListeningHealthCalls = 4;
 constexpr int kMaxHealthCalls = 1024;
 constexpr int64_t kMaxHealthBytes = int64_t{16} << 20;
 constexpr std::chrono::milliseconds kQuietBeforeShutdown(100);
+// An evaluation that hangs keeps nobody from receiving for longer than twice this. A thread that
+// waits for a place looks around as often.
+constexpr std::chrono::milliseconds kPatience(250);
 constexpr std::chrono::seconds kLongestFarewell(1);
 
 std::string WithPort(const std::string& address, int port) {
@@ -39,7 +42,7 @@ Server::Server(const Options& options, const ModelRepository& repository)
       check_gate_(kMaxHealthCalls, kMaxHealthBytes),
       watch_gate_(kMaxHealthCalls, 0),
       mdn_service_(repository, options.limits),
-      places_(options.pollers) {}
+      places_(options.pollers, kPatience) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
                                                       const ModelRepository& repository) {
@@ -94,10 +97,9 @@ absl::Status Server::Build(const ModelRepository& repository) {
 
 void Server::Poll() {
   GatheredTasks& tasks = GatheredTasks::OfThisThread();
-  places_.Enter();
-  CompleteEvents(
-      *queue_, [&] { return tasks.full(); }, [&] { tasks.Evaluate(places_); });
-  places_.Leave();
+  PollingPlace place(places_);
+  tasks.set_place(place);
+  CompleteEvents(*queue_, tasks);
 }
 
 void Server::Drain() {

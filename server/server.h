@@ -13,7 +13,7 @@
 #include "server/rpc/call.h"
 #include "server/rpc/health_service.h"
 #include "server/rpc/mdn_service.h"
-#include "server/rpc/poller.h"
+#include "server/rpc/polling_places.h"
 
 namespace mdn {
 
