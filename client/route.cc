@@ -1,7 +1,5 @@
 #include "client/route.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include <array>
@@ -53,8 +51,9 @@ grpc::ChannelArguments ChannelArguments(int max_response_bytes) {
   return arguments;
 }
 
-ServerChannel Open(const std::string& target, const grpc::ChannelArguments& arguments) {
-  auto channel = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+ServerChannel Open(const std::string& target, const Credentials& credentials,
+                   const grpc::ChannelArguments& arguments) {
+  auto channel = credentials.OpenChannel(target, arguments);
   return {channel, v1::MdnService::NewStub(channel), grpc::health::v1::Health::NewStub(channel)};
 }
 
@@ -73,10 +72,12 @@ int Rank(const ServerChannel& server) {
 
 }  // namespace
 
-ServerRotation::ServerRotation(const std::vector<std::string>& targets, int max_response_bytes) {
+ServerRotation::ServerRotation(const std::vector<std::string>& targets,
+                               const Credentials& credentials, int max_response_bytes) {
   const grpc::ChannelArguments arguments = ChannelArguments(max_response_bytes);
   servers_.reserve(targets.size());
-  for (const std::string& target : targets) servers_.push_back(Open(target, arguments));
+  for (const std::string& target : targets)
+    servers_.push_back(Open(target, credentials, arguments));
 }
 
 Route ServerRotation::Next() const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "client/credentials.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "mdn/v1/mdn.grpc.pb.h"
 
@@ -31,7 +32,8 @@ using Route = absl::InlinedVector<const ServerChannel*, kMaxRouteLength>;
 /// them are taken here. Thread-safe.
 class ServerRotation {
  public:
-  ServerRotation(const std::vector<std::string>& targets, int max_response_bytes);
+  ServerRotation(const std::vector<std::string>& targets, const Credentials& credentials,
+                 int max_response_bytes);
 
   /// Starts with the next server in turn that is connected; then come those that are not yet, and
   /// at last those that failed. Empty only for an empty list.

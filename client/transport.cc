@@ -12,12 +12,18 @@ namespace {
 
 constexpr absl::Duration kMaxTimeout = absl::Hours(1);
 
-absl::Status NoServer() { return absl::InvalidArgumentError("the list of servers is empty"); }
-
 }  // namespace
 
 Transport::Transport(const ClientOptions& options)
-    : timeout_(options.timeout), servers_(options.servers, options.max_response_bytes) {}
+    : timeout_(options.timeout),
+      credentials_(Credentials::Load(options.security)),
+      servers_(credentials_.ok() ? options.servers : std::vector<std::string>(),
+               credentials_.value_or(Credentials()), options.max_response_bytes) {}
+
+absl::Status Transport::NoServer() const {
+  if (!credentials_.ok()) return credentials_.status();
+  return absl::InvalidArgumentError("the list of servers is empty");
+}
 
 Transport::~Transport() {
   absl::flat_hash_set<std::shared_ptr<PendingCall>> running;

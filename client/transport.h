@@ -13,7 +13,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/credentials.h"
 #include "client/route.h"
 #include "mdn/client.h"
 
@@ -43,12 +45,15 @@ class Transport {
 
  private:
   absl::Time Deadline(const CallOptions& options) const;
+  /// Why there is no server to call.
+  absl::Status NoServer() const;
   absl::Status Register(const std::shared_ptr<PendingCall>& call);
   std::shared_ptr<PendingCall> Registered(void* tag);
   void Unregister(const std::shared_ptr<PendingCall>& call);
   void CompleteCalls();
 
   const absl::Duration timeout_;
+  const absl::StatusOr<Credentials> credentials_;
   const ServerRotation servers_;
   grpc::CompletionQueue completions_;
 

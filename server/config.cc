@@ -23,10 +23,21 @@ ABSL_FLAG(
     "The checkpoint to serve: a PyTorch .pt or .pth (state dict, training checkpoint or whole "
     "module), a .safetensors, or a TorchScript archive, whose "
     "code is run. Required.");
+ABSL_FLAG(std::vector<std::string>, listen, {"127.0.0.1:50051"},
+          "Addresses to serve on, HOST:PORT or unix:PATH, repeated or separated by commas. Port 0 "
+          "picks a free one.");
+ABSL_FLAG(std::string, tls_cert, "",
+          "A PEM file with the server's certificate and those between it and its root. Then "
+          "addresses of TCP, unlike Unix sockets, are served with TLS only. It is read again when "
+          "it changes, with --tls_key and --tls_client_ca.");
+ABSL_FLAG(std::string, tls_key, "", "The PEM file with the private key of --tls_cert.");
+ABSL_FLAG(std::string, tls_client_ca, "",
+          "A PEM file of authorities. Clients then need a certificate of one of them.");
 ABSL_FLAG(
-    std::vector<std::string>, listen, {"127.0.0.1:50051"},
-    "Addresses to serve on, HOST:PORT or unix:PATH, repeated or separated by commas. Port 0 "
-    "picks a free one. There is no encryption: anything but loopback is open to its network.");
+    std::string, token_file, "",
+    "Clients then need one of its tokens, as in 'authorization: Bearer TOKEN', for all but "
+    "health. A JSON object: {\"NAME\": {\"token\": \"...\", \"roles\": [\"call\"]}}; the role "
+    "administer loads and unloads models, which nobody may without. Read again when it changes.");
 ABSL_FLAG(std::string, model_name, "",
           "What clients call the model; by default the file's name without its extension.");
 ABSL_FLAG(
@@ -155,6 +166,22 @@ absl::StatusOr<Limits> LimitsFromFlags() {
   return limits;
 }
 
+absl::StatusOr<SecurityFiles> SecurityFromFlags() {
+  SecurityFiles files;
+  files.tls = {absl::GetFlag(FLAGS_tls_cert), absl::GetFlag(FLAGS_tls_key),
+               absl::GetFlag(FLAGS_tls_client_ca)};
+  files.tokens = absl::GetFlag(FLAGS_token_file);
+  if (files.tls.certificate.empty() != files.tls.key.empty()) {
+    return absl::InvalidArgumentError(
+        files.tls.key.empty() ? "--tls_key is missing; expected the key of --tls_cert"
+                              : "--tls_cert is missing; expected the certificate of --tls_key");
+  }
+  if (!files.tls.client_ca.empty() && files.tls.certificate.empty()) {
+    return absl::InvalidArgumentError("--tls_client_ca needs --tls_cert and --tls_key");
+  }
+  return files;
+}
+
 absl::Status CheckRest(const Config& config) {
   if (config.model_path.empty()) {
     return absl::InvalidArgumentError("--model is missing; expected the checkpoint to serve");
@@ -209,6 +236,9 @@ absl::StatusOr<Config> ConfigFromFlags() {
   if (!hints.ok()) return hints.status();
   config.load.flags = *std::move(hints);
   config.load.allow_torchscript = true;  // The operator named the file.
+  absl::StatusOr<SecurityFiles> security = SecurityFromFlags();
+  if (!security.ok()) return security.status();
+  config.security = *std::move(security);
   absl::StatusOr<Limits> limits = LimitsFromFlags();
   if (!limits.ok()) return limits.status();
   config.limits = *limits;

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "model/checkpoint/checkpoint.h"
 #include "server/limits.h"
+#include "server/security/security.h"
 
 namespace mdn {
 
@@ -21,6 +22,7 @@ struct Config {
   /// HOST:PORT or unix:PATH each; at least one.
   std::vector<std::string> listen;
   LoadOptions load;
+  SecurityFiles security;
   Limits limits;
   absl::Duration max_batch_delay;
   /// Batches evaluated at the same time; at least 1.

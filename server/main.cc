@@ -16,6 +16,7 @@
 #include "server/config.h"
 #include "server/repository/model_loader.h"
 #include "server/repository/model_repository.h"
+#include "server/security/security.h"
 #include "server/server.h"
 #include "server/signals.h"
 #include "server/transport.h"
@@ -55,12 +56,14 @@ absl::StatusOr<std::shared_ptr<ServedModel>> LoadModel(const Config& config) {
   return LoadModel(config.model_path, config.load, config.model_name, 1, config.engine, batching);
 }
 
-Server::Options ServerOptions(const Config& config) {
+Server::Options ServerOptions(const Config& config, const Security& security) {
   Server::Options options;
   options.listen = config.listen;
   options.limits = config.limits;
   options.max_inflight_requests = config.max_inflight_requests;
   options.pollers = config.threads;
+  options.tls = security.tls();
+  if (security.tokens() != nullptr) options.access = Access(security.tokens());
   options.drain_timeout = config.drain_timeout;
   return options;
 }
@@ -73,6 +76,21 @@ void LogModel(const ServedModel& model) {
                std::string(NoiseTypeName(config.noise_type)),
                std::string(CheckpointFormatName(description.format)),
                std::string(model.engine().name()));
+}
+
+/// Says what anybody in the network may read or do.
+void WarnOfOpenDoors(const Config& config) {
+  for (const std::string& address : config.listen) {
+    if (IsLocal(address)) continue;
+    if (config.security.tls.certificate.empty()) {
+      spdlog::warn("{} is served without TLS: its network can read and change what is sent{}",
+                   address, config.security.tokens.empty() ? "" : ", tokens too");
+    }
+    if (config.security.tokens.empty() && config.security.tls.client_ca.empty()) {
+      spdlog::warn("{} is open to everybody who reaches it: see --token_file and --tls_client_ca",
+                   address);
+    }
+  }
 }
 
 /// Callers that ask for its health have time to turn to another server before this one refuses
@@ -91,14 +109,21 @@ int Serve(const Config& config) {
   RaiseOpenFileLimit();
   StopDeadlockDetection();
 
+  absl::StatusOr<std::unique_ptr<Security>> security = Security::Load(config.security);
+  if (!security.ok()) {
+    return Fail(LoadFailureCode(security.status()), security.status().message());
+  }
   absl::StatusOr<std::shared_ptr<ServedModel>> model = LoadModel(config);
   if (!model.ok()) {
     return Fail(LoadFailureCode(model.status()), model.status().message());
   }
+  spdlog::info("settings: {}", SettingsLine());
+  WarnOfOpenDoors(config);
   LogModel(**model);
   ModelRepository repository;
   repository.Add(*std::move(model));
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(ServerOptions(config), repository);
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Start(ServerOptions(config, **security), repository);
   if (!server.ok()) return Fail(kUnavailable, server.status().message());
   signals.Defer();
   for (const std::string& address : (*server)->addresses()) {
@@ -147,7 +172,6 @@ int Main(const std::vector<std::string>& arguments) {
     std::fputs(SettingsFile().c_str(), stdout);
     return 0;
   }
-  spdlog::info("settings: {}", SettingsLine());
   return Serve(*config);
 }
 

@@ -57,12 +57,15 @@ absl::Status Server::Build(const ModelRepository& repository) {
     // fails.
     if (absl::Status status = CheckBindable(address); !status.ok()) return status;
   }
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // It would answer without a token.
+  if (options_.access.is_open_to(Role::kCall)) {
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  }
   grpc::ServerBuilder builder;
   SecureTransport(builder, options_.limits);
   std::vector<int> ports(options_.listen.size(), 0);
   for (size_t i = 0; i < ports.size(); ++i) {
-    builder.AddListeningPort(options_.listen[i], grpc::InsecureServerCredentials(), &ports[i]);
+    builder.AddListeningPort(options_.listen[i], Credentials(options_.listen[i]), &ports[i]);
   }
   builder.RegisterService(&mdn_service_.grpc_service());
   builder.RegisterService(&health_service_.grpc_service());
@@ -81,7 +84,7 @@ absl::Status Server::Build(const ModelRepository& repository) {
     addresses_.push_back(WithPort(options_.listen[i], ports[i]));
   }
 
-  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_});
+  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, &options_.access});
   check_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_});
   watch_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
@@ -93,6 +96,13 @@ absl::Status Server::Build(const ModelRepository& repository) {
   }
   for (int i = 0; i <= options_.pollers; ++i) pollers_.emplace_back([this] { Poll(); });
   return absl::OkStatus();
+}
+
+std::shared_ptr<grpc::ServerCredentials> Server::Credentials(const std::string& address) const {
+  if (options_.tls == nullptr || absl::StartsWith(address, "unix:")) {
+    return grpc::InsecureServerCredentials();
+  }
+  return TlsCredentials(options_.tls);
 }
 
 void Server::Poll() {

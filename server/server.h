@@ -14,6 +14,8 @@
 #include "server/rpc/health_service.h"
 #include "server/rpc/mdn_service.h"
 #include "server/rpc/polling_places.h"
+#include "server/security/access.h"
+#include "server/security/tls.h"
 
 namespace mdn {
 
@@ -33,6 +35,10 @@ class Server {
     /// 11.2 us of CPU a request where two that always receive cost 12.7, and H = 1024, with 64
     /// calls under way, which then make larger batches, 65 us where those cost 107.
     int pollers = 1;
+    /// For the addresses of TCP: a Unix socket is reached by this machine's own processes only.
+    std::shared_ptr<const Reloaded<TlsIdentity>> tls;
+    /// Who may call models. Health is told to everybody.
+    Access access;
     absl::Duration drain_timeout = absl::Seconds(20);
   };
 
@@ -54,6 +60,7 @@ class Server {
  private:
   Server(const Options& options, const ModelRepository& repository);
   absl::Status Build(const ModelRepository& repository);
+  std::shared_ptr<grpc::ServerCredentials> Credentials(const std::string& address) const;
   void Poll();
   void EndCalls();
 

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -68,6 +69,13 @@ std::string TcpBindError(const std::string& host, const std::string& port) {
   }
   freeaddrinfo(found);
   return any && last_error != EADDRINUSE ? "" : std::strerror(last_error);
+}
+
+std::pair<std::string, std::string> HostAndPort(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  return {host, address.substr(colon + 1)};
 }
 
 std::string UnixBindError(const std::string& path) {
@@ -132,15 +140,19 @@ void StopDeadlockDetection() {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }
 
+bool IsLocal(const std::string& address) {
+  if (absl::StartsWith(address, "unix:")) return true;
+  const std::string host = HostAndPort(address).first;
+  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+}
+
 absl::Status CheckBindable(const std::string& address) {
   std::string error;
   if (absl::StartsWith(address, "unix:")) {
     error = UnixBindError(std::string(absl::StripPrefix(address, "unix:")));
   } else {
-    const size_t colon = address.rfind(':');
-    std::string host = address.substr(0, colon);
-    if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
-    error = TcpBindError(host, address.substr(colon + 1));
+    const auto [host, port] = HostAndPort(address);
+    error = TcpBindError(host, port);
   }
   if (error.empty()) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", error));

@@ -25,6 +25,9 @@ void RaiseOpenFileLimit();
 /// request costs the server. To be called before threads start.
 void StopDeadlockDetection();
 
+/// Only processes of this machine reach the address: it is a Unix socket, or on loopback.
+bool IsLocal(const std::string& address);
+
 /// UNAVAILABLE, with the system's reason, where the address (HOST:PORT or unix:PATH) cannot be
 /// listened on: it is taken, or none of those that the name stands for is to be had.
 absl::Status CheckBindable(const std::string& address);

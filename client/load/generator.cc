@@ -3,9 +3,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/completion_queue.h>
-#include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/security/credentials.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -15,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/credentials.h"
 
 namespace mdn::load {
 namespace {
@@ -53,20 +52,23 @@ int UsableProcessors() {
   return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {
+grpc::ChannelArguments ChannelArguments() {
   grpc::ChannelArguments arguments;
   // Channels to the same server would share one connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetMaxReceiveMessageSize(-1);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return arguments;
 }
 
 absl::StatusOr<std::vector<std::shared_ptr<grpc::Channel>>> OpenChannels(
     const GeneratorOptions& options) {
+  const auto credentials = client_internal::Credentials::Load(options.security);
+  if (!credentials.ok()) return credentials.status();
   std::vector<std::shared_ptr<grpc::Channel>> channels;
   for (int i = 0; i < options.connections; ++i) {
-    channels.push_back(OpenChannel(options.servers[i % options.servers.size()]));
+    channels.push_back(
+        credentials->OpenChannel(options.servers[i % options.servers.size()], ChannelArguments()));
     channels.back()->GetState(/*try_to_connect=*/true);
   }
   const auto deadline =

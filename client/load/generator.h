@@ -12,6 +12,7 @@
 #include "client/load/arrivals.h"
 #include "client/load/result.h"
 #include "client/load/workload.h"
+#include "mdn/security.h"
 
 namespace mdn::load {
 
@@ -19,6 +20,7 @@ namespace mdn::load {
 struct GeneratorOptions {
   /// Connections go to them in turn. At least one.
   std::vector<std::string> servers;
+  SecurityOptions security;
   /// TCP connections, or those of a Unix socket. Requests take them in turn.
   int connections = 1;
   /// Each serves its own connections; at most as many as there are.
@@ -47,7 +49,7 @@ struct LoadPhase {
 /// more than 65536 requests under way. Confined to one thread.
 class LoadGenerator {
  public:
-  /// UNAVAILABLE: a connection was not ready in time.
+  /// UNAVAILABLE: a connection was not ready in time. What is wrong with the security options.
   static absl::StatusOr<std::unique_ptr<LoadGenerator>> Connect(const GeneratorOptions& options,
                                                                 const Workload& workload);
   ~LoadGenerator();

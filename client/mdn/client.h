@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "mdn/security.h"
 #include "mdn/types.h"
 
 namespace mdn {
@@ -29,6 +30,7 @@ struct ClientOptions {
   absl::Duration timeout = absl::Seconds(10);
   /// The largest answer that is accepted; a larger one is RESOURCE_EXHAUSTED.
   int max_response_bytes = 64 << 20;
+  SecurityOptions security;
 };
 
 struct CallOptions {
@@ -64,6 +66,7 @@ class AsyncCall {
 ///   CANCELLED           cancelled by the caller, or by the destructor
 ///   RESOURCE_EXHAUSTED  the answer is larger than max_response_bytes
 ///   INTERNAL            the answer is malformed: its shapes do not fit its numbers or the request
+///   NOT_FOUND, INVALID_ARGUMENT   a file of the security options cannot be read or is none
 ///
 /// Thread-safe.
 class Client {

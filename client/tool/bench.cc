@@ -159,6 +159,7 @@ absl::Status Bench(const BenchFlags& flags, const Session& session) {
   if (!info.ok()) return info.status();
   load::GeneratorOptions options;
   options.servers = session.servers;
+  options.security = session.security;
   options.connections = flags.connections;
   options.threads = flags.threads;
   options.timeout = absl::ToChronoNanoseconds(session.timeout);

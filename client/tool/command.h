@@ -22,6 +22,7 @@ struct GlobalFlags {
   std::vector<std::string> servers = ClientOptions().servers;
   ModelId model;
   absl::Duration timeout = ClientOptions().timeout;
+  SecurityOptions security;
   Format format = Format::kTable;
 };
 
@@ -33,6 +34,7 @@ struct Session {
   Output& output;
   const std::vector<std::string>& servers;
   absl::Duration timeout;
+  const SecurityOptions& security;
 };
 
 /// One command of the tool.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
@@ -38,6 +39,7 @@ Format ParseFormat(const std::string& text) {
 void AddGlobalFlags(CLI::App& tool, GlobalFlags* flags) {
   tool.add_option("--server", flags->servers,
                   "Servers, separated by commas: HOST:PORT, unix:PATH or dns:///HOST:PORT")
+      ->envname("MDN_CLIENT_SERVER")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("ADDRESS")
@@ -57,10 +59,30 @@ void AddGlobalFlags(CLI::App& tool, GlobalFlags* flags) {
       ->type_name("FORMAT");
 }
 
+/// A flag that the environment may set too: --tls_ca by MDN_CLIENT_TLS_CA.
+void AddSecurityFlags(CLI::App& tool, SecurityOptions* security) {
+  const auto add = [&tool](const std::string& name, std::string* value, const char* type,
+                           const std::string& help) {
+    tool.add_option("--" + name, *value, help)
+        ->envname("MDN_CLIENT_" + absl::AsciiStrToUpper(name))
+        ->type_name(type);
+  };
+  tool.add_flag("--tls", security->tls, "TLS, which the flags below imply")
+      ->envname("MDN_CLIENT_TLS");
+  add("tls_ca", &security->ca_file, "FILE",
+      "The authorities that servers' certificates may come from (default: the system's)");
+  add("tls_cert", &security->certificate_file, "FILE", "This client's certificate");
+  add("tls_key", &security->key_file, "FILE", "The key of --tls_cert");
+  add("tls_server_name", &security->server_name, "NAME",
+      "The name in the server's certificate, where that is not its address's");
+  add("token_file", &security->token_file, "FILE", "A file with nothing but a token to bear");
+}
+
 void Describe(CLI::App& tool) {
   tool.description("Calls MDN Server, which serves mixture density networks.");
   tool.footer(
-      "Flags may stand before the command or after it, with _ or - between words.\n"
+      "Flags may stand before the command or after it, with _ or - between words. The environment\n"
+      "may set --server and those of security: MDN_CLIENT_SERVER, MDN_CLIENT_TLS_CA and so on.\n"
       "\n"
       "Exit status: 0 success, 64 wrong usage, 65 bad data, 69 server unavailable, 1 any other\n"
       "failure.\n"
@@ -100,10 +122,11 @@ int RunCommand(const Command& command, const GlobalFlags& flags) {
   ClientOptions options;
   options.servers = flags.servers;
   options.timeout = flags.timeout;
+  options.security = flags.security;
   const Client client(options);
   Output output(stdout);
-  const absl::Status status =
-      command.run({client, flags.model, flags.format, output, flags.servers, flags.timeout});
+  const absl::Status status = command.run(
+      {client, flags.model, flags.format, output, flags.servers, flags.timeout, flags.security});
   const absl::Status written = output.Flush();
   if (!status.ok()) return Report(status, command.exit_code(status));
   return written.ok() ? 0 : Report(written, kExitFailure);
@@ -114,6 +137,7 @@ int Run(Arguments arguments) {
   GlobalFlags flags;
   Describe(tool);
   AddGlobalFlags(tool, &flags);
+  AddSecurityFlags(tool, &flags.security);
   std::vector<Command> commands;
   for (const auto add : kCommands) commands.push_back(add(tool));
   // CLI11 takes them from the back.

@@ -3,6 +3,7 @@
 #include <grpc/support/time.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 
@@ -83,6 +84,12 @@ absl::Status GoneStatus(const grpc::ServerContext& context) {
     return absl::DeadlineExceededError("the call's deadline has passed");
   }
   return absl::CancelledError("the call was cancelled");
+}
+
+absl::string_view Authorization(const grpc::ServerContext& context) {
+  const auto [first, last] = context.client_metadata().equal_range("authorization");
+  if (first == last || std::next(first) != last) return "";
+  return {first->second.data(), first->second.size()};
 }
 
 }  // namespace mdn

@@ -14,6 +14,7 @@
 #include "server/batching/task.h"
 #include "server/rpc/poller.h"
 #include "server/rpc/status.h"
+#include "server/security/access.h"
 
 namespace mdn {
 
@@ -80,12 +81,29 @@ SteadyTime Deadline(const grpc::ServerContext& context);
 /// What became of a call whose caller has gone.
 absl::Status GoneStatus(const grpc::ServerContext& context);
 
+/// The metadata that says who calls; empty where there is none, or more than one.
+absl::string_view Authorization(const grpc::ServerContext& context);
+
 /// What the calls of one service on one queue share; it outlives them.
 template <class Service>
 struct CallEndpoint {
   Service& service;
   grpc::ServerCompletionQueue& queue;
   CallGate& gate;
+  /// Null: whoever reaches the server may call.
+  const Access* access = nullptr;
+  Role role = Role::kCall;
+
+  /// Whether a call that has arrived may be served; if so, gate.Leave follows. UNAUTHENTICATED,
+  /// PERMISSION_DENIED, or what the gate says.
+  absl::Status Admit(const grpc::ServerContext& context) const {
+    if (access != nullptr && !access->is_open_to(role)) {
+      if (absl::Status status = access->Check(Authorization(context), role); !status.ok()) {
+        return status;
+      }
+    }
+    return gate.Enter();
+  }
 };
 
 /// One unary call on a completion queue, from the wait for its arrival until its end. It owns
@@ -149,7 +167,7 @@ class UnaryCall {
       return;
     }
     ListenForNext();
-    absl::Status status = endpoint_.gate.Enter();
+    absl::Status status = endpoint_.Admit(context_);
     admitted_ = status.ok();
     if (status.ok()) status = ReserveRequest();
     if (status.ok()) {

@@ -43,6 +43,22 @@ TEST_F(ToolCommandLineTest, TellsItsVersion) {
   EXPECT_THAT(result.out, testing::MatchesRegex("mdn_client [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }
 
+TEST_F(ToolCommandLineTest, TheEnvironmentNamesTheServer) {
+  const ToolResult result =
+      RunShell(absl::StrCat("MDN_CLIENT_SERVER=", service_.address(), " \"$TOOL\" info"));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
+TEST_F(ToolCommandLineTest, NamesTheFileOfCredentialsThatIsMissing) {
+  for (const char* flag : {"--tls_ca", "--token_file"}) {
+    const ToolResult result = RunTool({"info", server_, absl::StrCat(flag, "=/no/such/file")});
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, HasSubstr("NOT_FOUND: /no/such/file: cannot be read"));
+  }
+  const ToolResult result = RunTool({"info", server_, "--tls_cert=/dev/null"});
+  EXPECT_THAT(result.err, HasSubstr("a client's certificate needs its key"));
+}
+
 TEST_F(ToolCommandLineTest, RefusesWrongUsageInOneLine) {
   const std::vector<std::vector<std::string>> wrong = {
       {},

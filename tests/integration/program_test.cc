@@ -115,7 +115,7 @@ TEST(ProgramTest, TakesSettingsFromAFileAndShowsWhereTheyComeFrom) {
   std::filesystem::remove(path);
   EXPECT_EQ(ended.code, 0);
   EXPECT_THAT(ended.output, HasSubstr("\"drain_timeout\": \"7s\",  // drain_timeout in " + path));
-  EXPECT_THAT(ended.output, HasSubstr("\"threads\": 2  // --threads\n"));
+  EXPECT_THAT(ended.output, HasSubstr("\"threads\": 2,  // --threads\n"));
 }
 
 TEST(ProgramTest, RefusesAnUnknownVariable) {

@@ -1,0 +1,137 @@
+#include "client/credentials.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace mdn::client_internal {
+namespace {
+
+constexpr std::chrono::seconds kReadAgainAfter(1);
+constexpr unsigned int kRefreshSeconds = 1;
+
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  constexpr std::streamsize kMaxBytes = 4096;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kMaxBytes, '\0');
+  file.read(text.data(), kMaxBytes);
+  text.resize(file.gcount());
+  if (!file.is_open() || file.bad()) {
+    return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+  }
+  absl::StripAsciiWhitespace(&text);
+  if (text.empty() || text.size() >= kMaxBytes - 1 ||
+      !std::all_of(text.begin(), text.end(), absl::ascii_isgraph)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected a token, of printable characters, and nothing else"));
+  }
+  return text;
+}
+
+absl::Status CheckReadable(const std::string& path) {
+  if (path.empty() || std::ifstream(path).is_open()) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+}
+
+absl::Status Check(const SecurityOptions& options) {
+  if (options.certificate_file.empty() != options.key_file.empty()) {
+    return absl::InvalidArgumentError(
+        "a client's certificate needs its key, and a key its "
+        "certificate");
+  }
+  for (const auto* file : {&options.ca_file, &options.certificate_file, &options.key_file}) {
+    if (absl::Status status = CheckReadable(*file); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+std::shared_ptr<grpc::ChannelCredentials> TlsCredentials(const SecurityOptions& options) {
+  grpc::experimental::TlsChannelCredentialsOptions tls;
+  if (!options.ca_file.empty() || !options.certificate_file.empty()) {
+    tls.set_certificate_provider(
+        std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+            options.key_file, options.certificate_file, options.ca_file, kRefreshSeconds));
+  }
+  if (!options.ca_file.empty()) tls.watch_root_certs();
+  if (!options.certificate_file.empty()) tls.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(tls);
+}
+
+class TokenBearer final : public grpc::experimental::Interceptor {
+ public:
+  explicit TokenBearer(std::shared_ptr<TokenFile> token) : token_(std::move(token)) {}
+
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(
+            grpc::experimental::InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      // Without a token the server says what is missing.
+      if (auto authorization = token_->Authorization(); authorization.ok()) {
+        methods->GetSendInitialMetadata()->emplace("authorization", *std::move(authorization));
+      }
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const std::shared_ptr<TokenFile> token_;
+};
+
+class TokenBearerFactory final : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit TokenBearerFactory(std::shared_ptr<TokenFile> token) : token_(std::move(token)) {}
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo* /*call*/) override {
+    return new TokenBearer(token_);
+  }
+
+ private:
+  const std::shared_ptr<TokenFile> token_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::string> TokenFile::Authorization() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (now >= next_read_) {
+    const absl::StatusOr<std::string> token = ReadToken(path_);
+    if (!token.ok() && authorization_.empty()) return token.status();
+    if (token.ok()) authorization_ = absl::StrCat("Bearer ", *token);
+    next_read_ = now + kReadAgainAfter;
+  }
+  return authorization_;
+}
+
+absl::StatusOr<Credentials> Credentials::Load(const SecurityOptions& options) {
+  if (absl::Status status = Check(options); !status.ok()) return status;
+  Credentials credentials;
+  credentials.server_name_ = options.server_name;
+  const bool tls = options.tls || !options.ca_file.empty() || !options.certificate_file.empty() ||
+                   !options.server_name.empty();
+  credentials.channel_credentials_ =
+      tls ? TlsCredentials(options) : grpc::InsecureChannelCredentials();
+  if (options.token_file.empty()) return credentials;
+  credentials.token_ = std::make_shared<TokenFile>(options.token_file);
+  if (auto token = credentials.token_->Authorization(); !token.ok()) return token.status();
+  return credentials;
+}
+
+std::shared_ptr<grpc::Channel> Credentials::OpenChannel(const std::string& target,
+                                                        grpc::ChannelArguments arguments) const {
+  if (!server_name_.empty()) arguments.SetSslTargetNameOverride(server_name_);
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  if (token_ != nullptr) interceptors.push_back(std::make_unique<TokenBearerFactory>(token_));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      target, channel_credentials_, arguments, std::move(interceptors));
+}
+
+}  // namespace mdn::client_internal

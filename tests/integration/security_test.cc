@@ -1,0 +1,296 @@
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "mdn/client.h"
+#include "mdn/v1/mdn.grpc.pb.h"
+#include "tests/support/certificates.h"
+#include "tests/support/child_process.h"
+#include "tests/support/credential_folder.h"
+
+namespace mdn {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kCaller[] = "0123456789abcdef-caller";
+constexpr char kNextCaller[] = "0123456789abcdef-next-caller";
+
+std::string TokenList(const std::string& token) {
+  return R"({"caller": {"token": ")" + token + R"(", "roles": ["call"]}})";
+}
+
+class SecurityTest : public testing::Test {
+ protected:
+  SecurityTest() {
+    folder_.Write("ca.pem", authority_.certificate());
+    WriteServer(authority_.Issue());
+  }
+
+  void WriteServer(const Pem& pem) const {
+    folder_.Write("key.pem", pem.key);
+    folder_.Write("cert.pem", pem.certificate);
+  }
+  std::vector<std::string> TlsFlags() const {
+    return {"--tls_cert=" + folder_.Path("cert.pem"), "--tls_key=" + folder_.Path("key.pem")};
+  }
+  SecurityOptions Trust() const {
+    SecurityOptions security;
+    security.ca_file = folder_.Path("ca.pem");
+    return security;
+  }
+  static ClientOptions Options(const std::string& address, const SecurityOptions& security) {
+    ClientOptions options;
+    options.servers = {address};
+    options.timeout = absl::Seconds(20);
+    options.security = security;
+    return options;
+  }
+  static absl::Status Call(const std::string& address, const SecurityOptions& security,
+                           absl::Duration timeout = absl::Seconds(20)) {
+    ClientOptions options = Options(address, security);
+    options.timeout = timeout;
+    return Client(options).GetModel().status();
+  }
+
+  const CertificateAuthority authority_;
+  const CredentialFolder folder_;
+};
+
+TEST_F(SecurityTest, AnswersWhoTrustsItsAuthorityAndNobodyElse) {
+  const ServerProcess server("ex_1d.pt", TlsFlags());
+  EXPECT_TRUE(Call(server.address(), Trust()).ok());
+  EXPECT_EQ(Call(server.address(), {}).code(), absl::StatusCode::kUnavailable);
+
+  SecurityOptions stranger;
+  stranger.ca_file = folder_.Write("stranger.pem", CertificateAuthority().certificate());
+  EXPECT_EQ(Call(server.address(), stranger).code(), absl::StatusCode::kUnavailable);
+
+  SecurityOptions elsewhere = Trust();
+  elsewhere.server_name = "mdn.example";
+  EXPECT_EQ(Call(server.address(), elsewhere).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SecurityTest, AnotherNameInTheCertificateCanBeAskedFor) {
+  CertificateOptions named;
+  named.names = "DNS:mdn.example";
+  WriteServer(authority_.Issue(named));
+  const ServerProcess server("ex_1d.pt", TlsFlags());
+  EXPECT_EQ(Call(server.address(), Trust()).code(), absl::StatusCode::kUnavailable);
+  SecurityOptions elsewhere = Trust();
+  elsewhere.server_name = "mdn.example";
+  EXPECT_TRUE(Call(server.address(), elsewhere).ok());
+}
+
+TEST_F(SecurityTest, DemandsAClientsCertificateOfItsAuthority) {
+  std::vector<std::string> flags = TlsFlags();
+  flags.push_back("--tls_client_ca=" + folder_.Path("ca.pem"));
+  const ServerProcess server("ex_1d.pt", flags);
+  EXPECT_EQ(Call(server.address(), Trust()).code(), absl::StatusCode::kUnavailable);
+
+  const auto with = [&](const Pem& pem) {
+    SecurityOptions security = Trust();
+    security.certificate_file = folder_.Write("client.pem", pem.certificate);
+    security.key_file = folder_.Write("client_key.pem", pem.key);
+    return Call(server.address(), security);
+  };
+  EXPECT_TRUE(with(authority_.Issue()).ok());
+  EXPECT_EQ(with(CertificateAuthority().Issue()).code(), absl::StatusCode::kUnavailable);
+  CertificateOptions expired;
+  expired.ends = std::chrono::minutes(-1);
+  EXPECT_EQ(with(authority_.Issue(expired)).code(), absl::StatusCode::kUnavailable);
+}
+
+/// A gRPC server with TLS that implements nothing.
+class PlainServer {
+ public:
+  explicit PlainServer(const Pem& pem) {
+    grpc::SslServerCredentialsOptions options;
+    options.pem_key_cert_pairs.push_back({pem.key, pem.certificate});
+    int port = 0;
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service_);
+    builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(options), &port);
+    server_ = builder.BuildAndStart();
+    address_ = "127.0.0.1:" + std::to_string(port);
+  }
+  const std::string& address() const { return address_; }
+
+ private:
+  v1::MdnService::Service service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+TEST_F(SecurityTest, AClientRefusesAServerWhoseCertificateHasExpired) {
+  const PlainServer good(authority_.Issue());
+  EXPECT_EQ(Call(good.address(), Trust()).code(), absl::StatusCode::kUnimplemented);
+  CertificateOptions options;
+  options.ends = std::chrono::minutes(-1);
+  const PlainServer expired(authority_.Issue(options));
+  EXPECT_EQ(Call(expired.address(), Trust()).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SecurityTest, DoesNotStartWithABadCertificate) {
+  CertificateOptions expired;
+  expired.ends = std::chrono::minutes(-1);
+  WriteServer(authority_.Issue(expired));
+  std::vector<std::string> arguments = {MDN_SERVER_PROGRAM, "--model=" MDN_TEST_DATA "/ex_1d.pt"};
+  const auto flags = TlsFlags();
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  ChildProcess server(arguments);
+  EXPECT_EQ(server.Wait(), 65);
+  EXPECT_THAT(server.errors(), HasSubstr("cert.pem: the certificate expired at "));
+}
+
+/// Each call is a handshake of its own.
+class HandshakeLoad {
+ public:
+  explicit HandshakeLoad(ClientOptions options) {
+    for (int i = 0; i < 2; ++i) callers_.emplace_back([this, options] { Run(options); });
+    steady_.emplace_back([this, options] { RunOnOneConnection(options); });
+  }
+  ~HandshakeLoad() { Stop(); }
+  void Stop() {
+    stopped_ = true;
+    for (auto* threads : {&callers_, &steady_}) {
+      for (std::thread& thread : *threads) {
+        if (thread.joinable()) thread.join();
+      }
+    }
+  }
+  int answered() const { return answered_; }
+  int failed() const { return failed_; }
+  void AwaitMore(int count) const {
+    for (const int until = answered_ + count; answered_ < until && failed_ == 0;) {
+      std::this_thread::yield();
+    }
+  }
+
+ private:
+  void Count(const absl::Status& status) {
+    ++(status.ok() ? answered_ : failed_);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  void Run(const ClientOptions& options) {
+    // A channel of the same arguments would share its connection with the one before.
+    while (!stopped_) {
+      ClientOptions fresh = options;
+      fresh.max_response_bytes += next_++;
+      Count(Client(fresh).GetModel().status());
+    }
+  }
+  void RunOnOneConnection(const ClientOptions& options) {
+    const Client client(options);
+    while (!stopped_) Count(client.GetModel().status());
+  }
+
+  std::atomic<bool> stopped_{false};
+  std::atomic<int> answered_{0};
+  std::atomic<int> failed_{0};
+  std::atomic<int> next_{1};
+  std::vector<std::thread> callers_, steady_;
+};
+
+TEST_F(SecurityTest, CertificatesChangeUnderLoadWithoutAFailedCall) {
+  const ServerProcess server("ex_1d.pt", TlsFlags());
+  HandshakeLoad load(Options(server.address(), Trust()));
+  load.AwaitMore(50);
+
+  // A key without its certificate, and a certificate that has expired.
+  folder_.Write("key.pem", authority_.Issue().key);
+  absl::SleepFor(absl::Milliseconds(1500));
+  load.AwaitMore(50);
+  CertificateOptions expired;
+  expired.ends = std::chrono::minutes(-1);
+  WriteServer(authority_.Issue(expired));
+  absl::SleepFor(absl::Milliseconds(1500));
+  load.AwaitMore(50);
+
+  // Good ones, of which the last has another name.
+  WriteServer(authority_.Issue());
+  CertificateOptions named;
+  named.names = "DNS:localhost,IP:127.0.0.1,DNS:next.example";
+  WriteServer(authority_.Issue(named));
+  SecurityOptions next = Trust();
+  next.server_name = "next.example";
+  const auto begin = std::chrono::steady_clock::now();
+  while (!Call(server.address(), next, absl::Milliseconds(300)).ok() &&
+         std::chrono::steady_clock::now() - begin < std::chrono::seconds(10)) {
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));
+  load.AwaitMore(50);
+  load.Stop();
+  EXPECT_EQ(load.failed(), 0);
+  RecordProperty("calls", load.answered());
+}
+
+TEST_F(SecurityTest, AsksForATokenForAllButHealth) {
+  const std::string list = folder_.Write("tokens.json", TokenList(kCaller));
+  std::vector<std::string> flags = TlsFlags();
+  flags.push_back("--token_file=" + list);
+  ServerProcess server("ex_1d.pt", flags);
+  SecurityOptions security = Trust();
+
+  const absl::Status missing = Call(server.address(), security);
+  EXPECT_EQ(missing.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(missing.message(),
+            "expected the metadata 'authorization: Bearer TOKEN' with a token of this server");
+  EXPECT_EQ(*Client(Options(server.address(), security)).Health(), ServingStatus::kServing);
+
+  security.token_file = folder_.Write("token", std::string(kNextCaller) + "\n");
+  EXPECT_EQ(Call(server.address(), security), missing);
+  security.token_file = folder_.Write("token", std::string(kCaller) + "\n");
+  EXPECT_TRUE(Call(server.address(), security).ok());
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 0);
+  EXPECT_THAT(server.errors(), testing::Not(HasSubstr(kCaller)));
+}
+
+TEST_F(SecurityTest, TokensOfServerAndClientChangeWhileTheyRun) {
+  const std::string list = folder_.Write("tokens.json", TokenList(kCaller));
+  const ServerProcess server("ex_1d.pt", {"--token_file=" + list});
+  SecurityOptions security;
+  security.token_file = folder_.Write("token", kCaller);
+  const Client client(Options(server.address(), security));
+  EXPECT_TRUE(client.GetModel().ok());
+
+  folder_.Write("tokens.json", TokenList(kNextCaller));
+  const auto await = [&](absl::StatusCode code) {
+    const auto begin = std::chrono::steady_clock::now();
+    while (client.GetModel().status().code() != code &&
+           std::chrono::steady_clock::now() - begin < std::chrono::seconds(10)) {
+    }
+    return std::chrono::steady_clock::now() - begin;
+  };
+  EXPECT_LT(await(absl::StatusCode::kUnauthenticated), std::chrono::seconds(3));
+  folder_.Write("token", kNextCaller);
+  EXPECT_LT(await(absl::StatusCode::kOk), std::chrono::seconds(3));
+}
+
+TEST_F(SecurityTest, SaysThatANetworkCanListen) {
+  ServerProcess server("ex_1d.pt", {"--listen=0.0.0.0:0"});
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 0);
+  EXPECT_THAT(server.errors(), HasSubstr("0.0.0.0:0 is served without TLS"));
+  EXPECT_THAT(server.errors(), HasSubstr("0.0.0.0:0 is open to everybody who reaches it"));
+}
+
+TEST_F(SecurityTest, AUnixSocketNeedsNoTls) {
+  std::vector<std::string> flags = TlsFlags();
+  flags.push_back("--listen=unix:" + folder_.Path("socket"));
+  const ServerProcess server("ex_1d.pt", flags);
+  EXPECT_TRUE(Call(server.address(), {}).ok());
+}
+
+}  // namespace
+}  // namespace mdn

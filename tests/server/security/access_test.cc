@@ -1,0 +1,109 @@
+#include "server/security/access.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "tests/support/credential_folder.h"
+
+namespace mdn {
+namespace {
+
+constexpr char kFleet[] = "0123456789abcdef-fleet";
+constexpr char kOperator[] = "0123456789abcdef-operator";
+constexpr char kTwoTokens[] = R"({
+  // Of the fleet.
+  "fleet": {"token": "0123456789abcdef-fleet", "roles": ["call"]},
+  "operator": {"token": "0123456789abcdef-operator", "roles": ["call", "administer"]}
+})";
+constexpr char kUnknown[] =
+    "expected the metadata 'authorization: Bearer TOKEN' with a token of this server";
+
+class AccessTest : public testing::Test {
+ protected:
+  absl::StatusOr<Tokens> Read(const std::string& text) const {
+    return Tokens::Read(folder_.Write("tokens.json", text));
+  }
+  std::string Refusal(const std::string& text) const {
+    const auto tokens = Read(text);
+    EXPECT_EQ(tokens.status().code(), absl::StatusCode::kInvalidArgument);
+    std::string message(tokens.status().message());
+    return message.substr(message.find(": ") + 2);
+  }
+  Access Of(const std::string& text) const {
+    folder_.Write("tokens.json", text);
+    return Access(Load());
+  }
+  std::shared_ptr<Reloaded<Tokens>> Load() const {
+    return Reloaded<Tokens>::Load(
+               "tokens", [path = folder_.Path("tokens.json")] { return Tokens::Read(path); })
+        .value();
+  }
+
+  const CredentialFolder folder_;
+};
+
+TEST_F(AccessTest, WithoutTokensEverybodyMayCallAndNobodyAdminister) {
+  EXPECT_TRUE(Access().Check("", Role::kCall).ok());
+  EXPECT_EQ(Access().Check("Bearer x", Role::kAdminister).code(),
+            absl::StatusCode::kPermissionDenied);
+}
+
+TEST_F(AccessTest, ATokenGivesItsRoles) {
+  const Access access = Of(kTwoTokens);
+  const std::string fleet = std::string("Bearer ") + kFleet;
+  const std::string administrator = std::string("bearer ") + kOperator;
+  EXPECT_TRUE(access.Check(fleet, Role::kCall).ok());
+  EXPECT_TRUE(access.Check(administrator, Role::kCall).ok());
+  EXPECT_TRUE(access.Check(administrator, Role::kAdminister).ok());
+  const absl::Status denied = access.Check(fleet, Role::kAdminister);
+  EXPECT_EQ(denied.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(denied.message(), "the method needs a token that has its role");
+}
+
+TEST_F(AccessTest, WhateverElseIsUnauthenticatedInTheSameWords) {
+  const Access access = Of(kTwoTokens);
+  for (const std::string& authorization :
+       {std::string(), std::string("Bearer"), std::string("Bearer "), std::string(kFleet),
+        std::string("Basic ") + kFleet, std::string("Bearer ") + kFleet + "x",
+        std::string("Bearer  ") + kFleet, std::string("Bearer 0123456789abcdef-flee")}) {
+    const absl::Status status = access.Check(authorization, Role::kCall);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated) << authorization;
+    EXPECT_EQ(status.message(), kUnknown);
+  }
+}
+
+TEST_F(AccessTest, SaysWhichEntryIsWrongAndNoToken) {
+  EXPECT_EQ(Refusal("[]"), "expected a JSON object of tokens");
+  EXPECT_EQ(Refusal(R"({"a": {"token": "0123456789abcdef-secret", )"),
+            "expected a JSON object of tokens");
+  EXPECT_EQ(Refusal("{}"), "has no token");
+  EXPECT_EQ(Refusal(R"({"a": "0123456789abcdef"})"),
+            "a: token: expected at least 16 printable ASCII characters");
+  EXPECT_EQ(Refusal(R"({"a": {"token": "short", "roles": ["call"]}})"),
+            "a: token: expected at least 16 printable ASCII characters");
+  EXPECT_EQ(Refusal(R"({"a": {"token": "0123456789abcdef", "roles": ["root"]}})"),
+            "a: roles: expected a list of call, administer or both");
+  EXPECT_EQ(Refusal(R"({"a": {"token": "0123456789abcdef"}})"),
+            "a: roles: expected a list of call, administer or both");
+}
+
+TEST_F(AccessTest, TokensChangeWithTheFileAndABrokenOneChangesNothing) {
+  folder_.Write("tokens.json", kTwoTokens);
+  const auto tokens = Load();
+  const Access access(tokens);
+  const std::string fleet = std::string("Bearer ") + kFleet;
+  folder_.Write("tokens.json", "{");
+  tokens->Refresh();
+  EXPECT_TRUE(access.Check(fleet, Role::kCall).ok());
+  folder_.Write("tokens.json",
+                R"({"next": {"token": "0123456789abcdef-next", "roles": ["call"]}})");
+  tokens->Refresh();
+  EXPECT_EQ(access.Check(fleet, Role::kCall).code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(access.Check("Bearer 0123456789abcdef-next", Role::kCall).ok());
+}
+
+}  // namespace
+}  // namespace mdn
