@@ -56,7 +56,8 @@ bool GatheredTasks::small() const {
                      [](const auto& model) { return IsLittle(model->batcher()); });
 }
 
-void GatheredTasks::Finish() {
+bool GatheredTasks::Finish() {
+  if (models_.empty()) return false;
   for (const auto& model : models_) {
     Batcher& batcher = model->batcher();
     const auto evaluate = [&] { batcher.Evaluate(); };
@@ -66,9 +67,10 @@ void GatheredTasks::Finish() {
       place_->Keep(evaluate);
     }
   }
-  if (!models_.empty()) rest_ = RestFor(models_.front()->batcher());
+  rest_ = RestFor(models_.front()->batcher());
   models_.clear();
   full_ = false;
+  return true;
 }
 
 void GatheredTasks::Rest() {

@@ -30,7 +30,7 @@ class GatheredTasks final : public Gathered {
   bool small() const override;
   /// Evaluates what waits. Leaves this thread's place to another one meanwhile if that will take
   /// long.
-  void Finish() override;
+  bool Finish() override;
   /// Takes a moment where others evaluate on every processor.
   void Rest() override;
 

@@ -13,22 +13,22 @@ constexpr int kMaxBurstEvents = 1024;
 void CompleteEvents(grpc::CompletionQueue& queue, Gathered& gathered) {
   using Queue = grpc::CompletionQueue;
   const gpr_timespec at_once = gpr_inf_past(GPR_CLOCK_MONOTONIC);
+  const gpr_timespec whenever = gpr_inf_future(GPR_CLOCK_MONOTONIC);
   void* tag = nullptr;
   bool ok = false;
-  int events = 0;
-  Queue::NextStatus next = Queue::TIMEOUT;
-  while (true) {
-    const bool waits = next == Queue::TIMEOUT;
-    next = waits ? (queue.Next(&tag, &ok) ? Queue::GOT_EVENT : Queue::SHUTDOWN)
-                 : queue.AsyncNext(&tag, &ok, at_once);
+  bool waits = true;
+  for (int events = 0;; ++events) {
+    const auto next = queue.AsyncNext(&tag, &ok, waits ? whenever : at_once);
     if (next == Queue::SHUTDOWN) return;
-    if (next == Queue::GOT_EVENT) static_cast<CompletionEvent*>(tag)->Complete(ok);
-    ++events;
-    const bool enough = gathered.full() || events >= kMaxBurstEvents || (waits && gathered.small());
-    if (next == Queue::GOT_EVENT && !enough) continue;
-    gathered.Finish();
+    if (next == Queue::GOT_EVENT) {
+      static_cast<CompletionEvent*>(tag)->Complete(ok);
+      const bool enough = gathered.full() || (waits && gathered.small());
+      waits = false;
+      if (!enough && events < kMaxBurstEvents) continue;
+    }
     events = 0;
-    if (next == Queue::TIMEOUT) gathered.Rest();
+    waits = !gathered.Finish() && next == Queue::TIMEOUT;
+    if (waits) gathered.Rest();
   }
 }
 

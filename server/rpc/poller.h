@@ -21,8 +21,8 @@ class Gathered {
   virtual bool full() const = 0;
   /// So little that looking for more costs more than it can save.
   virtual bool small() const = 0;
-  /// Does what has been gathered.
-  virtual void Finish() = 0;
+  /// Does what has been gathered, and tells whether that was anything.
+  virtual bool Finish() = 0;
   /// There is nothing more to do: a chance to let more come together.
   virtual void Rest() = 0;
 

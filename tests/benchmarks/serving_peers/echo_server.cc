@@ -96,7 +96,7 @@ class NothingGathered final : public Gathered {
  public:
   bool full() const override { return false; }
   bool small() const override { return true; }
-  void Finish() override {}
+  bool Finish() override { return false; }
   void Rest() override {}
 };
 
