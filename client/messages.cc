@@ -116,7 +116,7 @@ Shape WithoutLast(Shape shape) {
   return shape;
 }
 
-ModelId ToResult(const v1::ModelSpec& model) { return {model.name(), model.version()}; }
+ModelId ToResult(const v1::ModelSpec& model) { return {model.name(), model.version(), ""}; }
 
 ModelInfo::Limits ToResult(const v1::Limits& limits) {
   ModelInfo::Limits result;
@@ -140,6 +140,7 @@ v1::ModelSpec ToMessage(const ModelId& model) {
   v1::ModelSpec message;
   message.set_name(model.name);
   message.set_version(model.version);
+  message.set_label(model.label);
   return message;
 }
 
@@ -252,8 +253,9 @@ std::vector<ModelVersion> ToResult(const v1::ListModelsResponse& response) {
   std::vector<ModelVersion> result;
   result.reserve(response.models_size());
   for (const v1::ModelVersion& model : response.models()) {
-    result.push_back({ToResult(model.model()), ToEnum(model.state(), ModelVersion::State::kFailed),
-                      model.reason(), model.is_default()});
+    result.push_back({ToResult(model.model()), ToEnum(model.state(), ModelVersion::State::kAvailable),
+                      model.reason(), model.is_default(),
+                      {model.labels().begin(), model.labels().end()}});
   }
   return result;
 }

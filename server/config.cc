@@ -21,8 +21,8 @@ ABSL_FLAG(std::string, config, "",
 ABSL_FLAG(
     std::string, model, "",
     "The checkpoint to serve: a PyTorch .pt or .pth (state dict, training checkpoint or whole "
-    "module), a .safetensors, or a TorchScript archive, whose "
-    "code is run. Required.");
+    "module), a .safetensors, or a TorchScript archive, whose code is run. Either this or "
+    "--model_repository is required.");
 ABSL_FLAG(std::vector<std::string>, listen, {"127.0.0.1:50051"},
           "Addresses to serve on, HOST:PORT or unix:PATH, repeated or separated by commas. Port 0 "
           "picks a free one.");
@@ -83,7 +83,8 @@ ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(20),
 namespace mdn {
 namespace {
 
-constexpr char kThisFile[] = "server/config.cc";
+/// What the files end with that define the settings: this one and repository_config.cc.
+constexpr char kSources[] = "config.cc";
 
 template <class T>
 absl::Status OutOfRange(absl::string_view flag, T value, absl::string_view expected) {
@@ -183,8 +184,19 @@ absl::StatusOr<SecurityFiles> SecurityFromFlags() {
 }
 
 absl::Status CheckRest(const Config& config) {
-  if (config.model_path.empty()) {
-    return absl::InvalidArgumentError("--model is missing; expected the checkpoint to serve");
+  const bool has_repository = !config.repository.directory.empty();
+  if (config.model_path.empty() && !has_repository) {
+    return absl::InvalidArgumentError(
+        "--model is missing; expected the checkpoint to serve, or --model_repository");
+  }
+  if (!config.model_path.empty() && has_repository) {
+    return absl::InvalidArgumentError(
+        "--model and --model_repository are both given; expected one of the two");
+  }
+  if (has_repository && !config.model_name.empty()) {
+    return absl::InvalidArgumentError(
+        "--model_name is for --model; the models of --model_repository have their directories' "
+        "names, and --default_model names the one for requests that name none");
   }
   if (config.engine != "auto" && config.engine != "native" && config.engine != "torch") {
     return OutOfRange("engine", absl::StrCat("'", config.engine, "'"), "auto, native or torch");
@@ -207,20 +219,23 @@ absl::Status CheckRest(const Config& config) {
 }  // namespace
 
 absl::Status ReadSettings(const std::vector<std::string>& environment) {
-  if (absl::Status status = SetFromEnvironment(environment, kThisFile); !status.ok()) return status;
+  if (absl::Status status = SetFromEnvironment(environment, kSources); !status.ok()) return status;
   const std::string file = absl::GetFlag(FLAGS_config);
-  return file.empty() ? absl::OkStatus() : SetFromFile(file, kThisFile);
+  return file.empty() ? absl::OkStatus() : SetFromFile(file, kSources);
 }
 
-std::string SettingsFile() { return SettingsFile(kThisFile); }
+std::string SettingsFile() { return SettingsFile(kSources); }
 
-std::string SettingsLine() { return SettingsLine(kThisFile); }
+std::string SettingsLine() { return SettingsLine(kSources); }
 
 absl::StatusOr<Config> ConfigFromFlags() {
   Config config;
   config.model_path = absl::GetFlag(FLAGS_model);
+  absl::StatusOr<RepositoryConfig> repository = RepositoryConfigFromFlags();
+  if (!repository.ok()) return repository.status();
+  config.repository = *std::move(repository);
   config.model_name = absl::GetFlag(FLAGS_model_name);
-  if (config.model_name.empty()) {
+  if (config.model_name.empty() && !config.model_path.empty()) {
     config.model_name = std::filesystem::path(config.model_path).stem().string();
   }
   config.engine = absl::GetFlag(FLAGS_engine);
@@ -235,7 +250,8 @@ absl::StatusOr<Config> ConfigFromFlags() {
   absl::StatusOr<ConfigHints> hints = HintsFromFlags();
   if (!hints.ok()) return hints.status();
   config.load.flags = *std::move(hints);
-  config.load.allow_torchscript = true;  // The operator named the file.
+  // With --model the operator named the file.
+  config.load.allow_torchscript = !config.model_path.empty() || config.repository.allow_torchscript;
   absl::StatusOr<SecurityFiles> security = SecurityFromFlags();
   if (!security.ok()) return security.status();
   config.security = *std::move(security);
@@ -249,11 +265,12 @@ absl::StatusOr<Config> ConfigFromFlags() {
 std::string ConfigHelp() {
   return absl::StrCat(
       "mdn_server serves a mixture density network over gRPC.\n\n"
-      "  mdn_server --model=PATH [--listen=127.0.0.1:50051] [flags]\n\n"
-      "It prints 'listening on ADDRESS' for each address once it is ready. SIGTERM, after\n"
-      "--lame_duck, and SIGINT end it after the calls in flight; a second one at once.\n"
+      "  mdn_server --model=PATH [--listen=127.0.0.1:50051] [flags]\n"
+      "  mdn_server --model_repository=DIR [--listen=127.0.0.1:50051] [flags]\n\n"
+      "It prints 'listening on ADDRESS' for each address, with --model once it is ready. SIGTERM,\n"
+      "after --lame_duck, and SIGINT end it after the calls in flight; a second one at once.\n"
       "\nFlags:\n",
-      FlagsHelp(kThisFile),
+      FlagsHelp(kSources),
       "\nEach may also be set by the environment, as MDN_MAX_BATCH_ROWS=64, or in the file that\n"
       "--config names, as {\"max_batch_rows\": 64}. A flag goes before the environment, and that\n"
       "before the file. --print_config shows what comes of it, and from where.\n"

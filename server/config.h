@@ -9,16 +9,19 @@
 #include "absl/time/time.h"
 #include "model/checkpoint/checkpoint.h"
 #include "server/limits.h"
+#include "server/repository_config.h"
 #include "server/security/security.h"
 
 namespace mdn {
 
 /// Everything that the operator decides. Checked: whatever a Config holds can be used as it is.
 struct Config {
+  /// Empty where there is a model repository.
   std::string model_path;
   std::string model_name;
   /// "auto", "native" or "torch".
   std::string engine;
+  RepositoryConfig repository;
   /// HOST:PORT or unix:PATH each; at least one.
   std::vector<std::string> listen;
   LoadOptions load;

@@ -47,16 +47,19 @@ int LoadFailureCode(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? kBadData : kSoftware;
 }
 
-absl::StatusOr<std::shared_ptr<ServedModel>> LoadModel(const Config& config) {
-  Batcher::Options batching;
-  batching.max_batch_rows = config.limits.max_batch_rows;
-  batching.max_queue_rows = config.limits.max_queue_rows;
-  batching.max_batch_delay = absl::ToChronoMicroseconds(config.max_batch_delay);
-  batching.concurrency = config.threads;
-  return LoadModel(config.model_path, config.load, config.model_name, 1, config.engine, batching);
+ModelOptions OptionsOfModels(const Config& config) {
+  ModelOptions options;
+  options.load = config.load;
+  options.engine = config.engine;
+  options.batching.max_batch_rows = config.limits.max_batch_rows;
+  options.batching.max_queue_rows = config.limits.max_queue_rows;
+  options.batching.max_batch_delay = absl::ToChronoMicroseconds(config.max_batch_delay);
+  options.batching.concurrency = config.threads;
+  return options;
 }
 
-Server::Options ServerOptions(const Config& config, const Security& security) {
+Server::Options ServerOptions(const Config& config, const Security& security,
+                              RepositoryKeeper* keeper) {
   Server::Options options;
   options.listen = config.listen;
   options.limits = config.limits;
@@ -65,6 +68,8 @@ Server::Options ServerOptions(const Config& config, const Security& security) {
   options.tls = security.tls();
   if (security.tokens() != nullptr) options.access = Access(security.tokens());
   options.drain_timeout = config.drain_timeout;
+  options.keeper = keeper;
+  options.open_administration = config.repository.allow_administration;
   return options;
 }
 
@@ -76,6 +81,39 @@ void LogModel(const ServedModel& model) {
                std::string(NoiseTypeName(config.noise_type)),
                std::string(CheckpointFormatName(description.format)),
                std::string(model.engine().name()));
+}
+
+RepositoryKeeper::Options KeeperOptions(const Config& config) {
+  const RepositoryConfig& repository = config.repository;
+  RepositoryKeeper::Options options;
+  options.directory = repository.directory;
+  options.mode = repository.mode;
+  options.initial_models = repository.load_models;
+  options.default_model = repository.default_model;
+  options.strict_readiness = repository.strict_readiness;
+  if (repository.mode == RepositoryMode::kWatch) {
+    options.timing.settle = absl::ToChronoNanoseconds(repository.settle);
+  }
+  options.poll_interval = absl::ToChronoNanoseconds(repository.poll_interval);
+  options.load = [directory = repository.directory, models = OptionsOfModels(config)](
+                     const std::string& name, int64_t version, const std::string& fingerprint) {
+    return LoadVersion(VersionDirectory(directory, name, version), fingerprint, name, version,
+                       models);
+  };
+  return options;
+}
+
+/// What is served: one model, ready when this returns, or a directory of them.
+absl::StatusOr<std::unique_ptr<RepositoryKeeper>> BeginServing(const Config& config,
+                                                               ModelRepository& repository) {
+  if (!config.repository.directory.empty()) {
+    return RepositoryKeeper::Start(KeeperOptions(config), repository);
+  }
+  auto model = LoadModel(config.model_path, config.model_name, 1, OptionsOfModels(config));
+  if (!model.ok()) return model.status();
+  LogModel(**model);
+  repository.Add(*std::move(model));
+  return nullptr;
 }
 
 /// Says what anybody in the network may read or do.
@@ -113,18 +151,15 @@ int Serve(const Config& config) {
   if (!security.ok()) {
     return Fail(LoadFailureCode(security.status()), security.status().message());
   }
-  absl::StatusOr<std::shared_ptr<ServedModel>> model = LoadModel(config);
-  if (!model.ok()) {
-    return Fail(LoadFailureCode(model.status()), model.status().message());
-  }
+  ModelRepository repository;
+  const auto keeper = BeginServing(config, repository);
+  if (!keeper.ok()) return Fail(LoadFailureCode(keeper.status()), keeper.status().message());
   spdlog::info("settings: {}", SettingsLine());
   WarnOfOpenDoors(config);
-  LogModel(**model);
-  ModelRepository repository;
-  repository.Add(*std::move(model));
   absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(ServerOptions(config, **security), repository);
+      Server::Start(ServerOptions(config, **security, keeper->get()), repository);
   if (!server.ok()) return Fail(kUnavailable, server.status().message());
+  if (*keeper != nullptr) signals.React(SIGHUP, [&keeper] { (*keeper)->Rescan(); });
   signals.Defer();
   for (const std::string& address : (*server)->addresses()) {
     std::printf("listening on %s\n", address.c_str());
@@ -135,6 +170,8 @@ int Serve(const Config& config) {
   // Who ends it from a terminal has told the clients, or waits.
   EnterLameDuck(**server, signal == SIGINT ? absl::ZeroDuration() : config.lame_duck, signal);
   spdlog::info("draining for at most {}", absl::FormatDuration(config.drain_timeout));
+  signals.React(SIGHUP, [] {});
+  if (*keeper != nullptr) (*keeper)->Stop();
   (*server)->Drain();
   spdlog::info("drained");
   return 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,8 @@ namespace {
 constexpr int kListeningCallsPerMethod = 16;
 constexpr int kListeningHealthCalls = 4;
 constexpr int kMaxHealthCalls = 1024;
+constexpr int kListeningAdministrationCalls = 4;
+constexpr int kMaxAdministrationCalls = 128;
 constexpr int64_t kMaxHealthBytes = int64_t{16} << 20;
 constexpr std::chrono::milliseconds kQuietBeforeShutdown(100);
 // An evaluation that hangs keeps nobody from receiving for longer than twice this. A thread that
@@ -35,23 +38,26 @@ std::string WithPort(const std::string& address, int port) {
 
 }  // namespace
 
-Server::Server(const Options& options, const ModelRepository& repository)
+Server::Server(const Options& options, ModelRepository& repository)
     : options_(options),
+      repository_(repository),
       gate_(options.max_inflight_requests,
             std::max(options.max_inflight_bytes, 4 * options.limits.max_message_bytes)),
       check_gate_(kMaxHealthCalls, kMaxHealthBytes),
       watch_gate_(kMaxHealthCalls, 0),
+      administration_gate_(kMaxAdministrationCalls, kMaxHealthBytes),
       mdn_service_(repository, options.limits),
+      repository_service_(repository, options.keeper),
       places_(options.pollers, kPatience) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
-                                                      const ModelRepository& repository) {
+                                                      ModelRepository& repository) {
   std::unique_ptr<Server> server(new Server(options, repository));
-  if (absl::Status status = server->Build(repository); !status.ok()) return status;
+  if (absl::Status status = server->Build(); !status.ok()) return status;
   return server;
 }
 
-absl::Status Server::Build(const ModelRepository& repository) {
+absl::Status Server::Build() {
   for (const std::string& address : options_.listen) {
     // gRPC would take a Unix socket over from the server that has it, and does not say why it
     // fails.
@@ -68,6 +74,7 @@ absl::Status Server::Build(const ModelRepository& repository) {
     builder.AddListeningPort(options_.listen[i], Credentials(options_.listen[i]), &ports[i]);
   }
   builder.RegisterService(&mdn_service_.grpc_service());
+  builder.RegisterService(&repository_service_.grpc_service());
   builder.RegisterService(&health_service_.grpc_service());
   // Reflection is a synchronous service; it needs few threads of its own.
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
@@ -85,17 +92,31 @@ absl::Status Server::Build(const ModelRepository& repository) {
   }
 
   mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, &options_.access});
+  repository_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
+      repository_service_, *queue_, administration_gate_, &options_.access});
+  const bool is_open = options_.open_administration && options_.access.is_open_to(Role::kCall);
+  administration_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
+      repository_service_, *queue_, administration_gate_, is_open ? nullptr : &options_.access,
+      Role::kAdminister});
   check_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_});
   watch_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
   HealthService::Listen(*check_endpoint_, *watch_endpoint_, kListeningHealthCalls);
-  health_service_.SetServing("", true);
-  health_service_.SetServing("mdn.v1.MdnService", true);
-  for (const auto& model : repository.List()) {
-    health_service_.SetServing(model->description().name, true);
-  }
+  ModelRepositoryService::Listen(*repository_endpoint_, *administration_endpoint_,
+                                 kListeningAdministrationCalls);
+  repository_.Listen([this](const ServedModels& models) { TellHealth(models); });
   for (int i = 0; i <= options_.pollers; ++i) pollers_.emplace_back([this] { Poll(); });
   return absl::OkStatus();
+}
+
+void Server::TellHealth(const ServedModels& models) {
+  std::map<std::string, bool> services;
+  for (const VersionStatus& status : models.statuses) {
+    services[status.name] = models.models.count(status.name) > 0;
+  }
+  services["mdn.v1.MdnService"] = models.is_ready;
+  services[""] = models.is_ready;
+  health_service_.SetServing(services);
 }
 
 std::shared_ptr<grpc::ServerCredentials> Server::Credentials(const std::string& address) const {
@@ -124,10 +145,12 @@ void Server::Drain() {
 void Server::EndCalls() {
   const SteadyTime deadline =
       std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(options_.drain_timeout);
+  repository_.Listen(nullptr);
   health_service_.Drain();
   // gRPC cancels a call that reaches it between the beginning of its shutdown and the caller's
   // hearing of it. A refusal that says UNAVAILABLE sends callers away before.
   gate_.Close();
+  administration_gate_.Close();
   gate_.AwaitQuiet(kQuietBeforeShutdown, deadline);
   // Nothing is left but what would be refused, and the peers' word that they know of the end: one
   // that has nothing to do may take 5 s for it.
@@ -135,6 +158,7 @@ void Server::EndCalls() {
   server_->Shutdown(std::chrono::system_clock::now() + (last - std::chrono::steady_clock::now()));
   // Calls that the deadline cancelled still end by themselves, and use the queue until then.
   gate_.AwaitNone();
+  administration_gate_.AwaitNone();
   check_gate_.AwaitNone();
   watch_gate_.AwaitNone();
 }

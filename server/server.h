@@ -13,6 +13,7 @@
 #include "server/rpc/call.h"
 #include "server/rpc/health_service.h"
 #include "server/rpc/mdn_service.h"
+#include "server/rpc/model_repository_service.h"
 #include "server/rpc/polling_places.h"
 #include "server/security/access.h"
 #include "server/security/tls.h"
@@ -40,12 +41,16 @@ class Server {
     /// Who may call models. Health is told to everybody.
     Access access;
     absl::Duration drain_timeout = absl::Seconds(20);
+    /// Loads and unloads; outlives the server. nullptr: there is no directory of models.
+    RepositoryKeeper* keeper = nullptr;
+    /// Where no tokens say who may load and unload: whoever may call.
+    bool open_administration = false;
   };
 
   /// Serves the models of `repository`, which must outlive the server, and tells their health.
   /// UNAVAILABLE: an address cannot be had; the message names it and why.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options,
-                                                       const ModelRepository& repository);
+                                                       ModelRepository& repository);
   ~Server();
 
   /// As given in the options, with the ports that were picked.
@@ -58,20 +63,26 @@ class Server {
   void Drain();
 
  private:
-  Server(const Options& options, const ModelRepository& repository);
-  absl::Status Build(const ModelRepository& repository);
+  Server(const Options& options, ModelRepository& repository);
+  absl::Status Build();
+  void TellHealth(const ServedModels& models);
   std::shared_ptr<grpc::ServerCredentials> Credentials(const std::string& address) const;
   void Poll();
   void EndCalls();
 
   const Options options_;
+  ModelRepository& repository_;
   CallGate gate_;
   /// Health is answered to the very end.
   CallGate check_gate_, watch_gate_;
+  CallGate administration_gate_;
   MdnService mdn_service_;
+  ModelRepositoryService repository_service_;
   HealthService health_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<CallEndpoint<MdnService>> mdn_endpoint_;
+  std::unique_ptr<CallEndpoint<ModelRepositoryService>> repository_endpoint_,
+      administration_endpoint_;
   std::unique_ptr<CallEndpoint<HealthService>> check_endpoint_, watch_endpoint_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;

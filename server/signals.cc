@@ -43,6 +43,7 @@ Signals::Signals() {
 
 void Signals::React(int signal, std::function<void()> reaction) {
   {
+    const std::lock_guard<std::mutex> reacting(reacting_);
     const std::lock_guard<std::mutex> lock(mutex_);
     reactions_[signal] = std::move(reaction);
   }
@@ -64,6 +65,7 @@ void Signals::Hear() {
   while (true) {
     unsigned char signal = 0;
     if (read(arrivals_, &signal, 1) != 1) continue;
+    const std::lock_guard<std::mutex> reacting(reacting_);
     std::function<void()> reaction;
     {
       const std::lock_guard<std::mutex> lock(mutex_);

@@ -21,7 +21,8 @@ class Signals {
   Signals& operator=(const Signals&) = delete;
 
   /// From now on `signal`, none of those that end the process, calls `reaction`, on a thread that
-  /// only hears of signals: one after the other, and an end that is due waits for it.
+  /// only hears of signals: one after the other, and an end that is due waits for it. What it did
+  /// before has ended when this returns; so a reaction must not call this.
   void React(int signal, std::function<void()> reaction);
   /// From now on the first signal that ends is Await's.
   void Defer();
@@ -32,7 +33,8 @@ class Signals {
   void Hear();
   void End(int signal);
 
-  int arrivals_ = -1;  // The handler's pipe, one byte a signal.
+  int arrivals_ = -1;    // The handler's pipe, one byte a signal.
+  std::mutex reacting_;  // Held while a reaction runs; taken before mutex_.
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.

@@ -36,6 +36,8 @@ struct ModelId {
   std::string name;
   /// 0: the newest version that is ready.
   int64_t version = 0;
+  /// In a request, instead of a version: "stable", say.
+  std::string label = {};
 };
 
 struct PredictRequest {
@@ -147,14 +149,16 @@ struct ModelInfo {
 
 /// One line of the list of models.
 struct ModelVersion {
-  enum class State { kUnspecified = 0, kLoading = 1, kReady = 2, kUnloading = 3, kFailed = 4 };
+  enum class State { kUnspecified = 0, kLoading = 1, kReady = 2, kUnloading = 3, kFailed = 4, kAvailable = 5 };
 
   ModelId model;
   State state = State::kUnspecified;
-  /// Why, where the state is kFailed.
+  /// Why, where the state is kFailed; or what is wrong with the files of one that is kReady.
   std::string reason;
   /// Answers requests that name no model.
   bool is_default = false;
+  /// Requests may name the version by each of these.
+  std::vector<std::string> labels = {};
 };
 
 /// What a server says about one of its services.

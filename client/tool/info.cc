@@ -49,6 +49,8 @@ std::string ToString(ModelVersion::State state) {
       return "UNLOADING";
     case ModelVersion::State::kFailed:
       return "FAILED";
+    case ModelVersion::State::kAvailable:
+      return "AVAILABLE";
     case ModelVersion::State::kUnspecified:
       break;
   }
@@ -92,6 +94,7 @@ std::vector<Field> Fields(const ModelVersion& model) {
           {"version", model.model.version},
           {"state", ToString(model.state)},
           {"default", model.is_default},
+          {"labels", absl::StrJoin(model.labels, " ")},
           {"reason", model.reason}};
 }
 
@@ -136,7 +139,7 @@ void PrintAligned(const Lines& lines, Output& output) {
 }
 
 void PrintModels(const std::vector<ModelVersion>& models, Output& output) {
-  Lines lines = {{"MODEL", "VERSION", "STATE", "DEFAULT", "REASON"}};
+  Lines lines = {{"MODEL", "VERSION", "STATE", "DEFAULT", "LABELS", "REASON"}};
   for (const ModelVersion& model : models) {
     lines.emplace_back();
     for (const Field& field : Fields(model)) lines.back().push_back(Text(field.second));

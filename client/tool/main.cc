@@ -46,6 +46,9 @@ void AddGlobalFlags(CLI::App& tool, GlobalFlags* flags) {
       ->capture_default_str();
   tool.add_option("--model", flags->model.name, "Default: the server's only or default model")
       ->type_name("NAME");
+  tool.add_option("--model_label", flags->model.label,
+                  "The version that has this label; instead of --model_version")
+      ->type_name("LABEL");
   tool.add_option("--model_version", flags->model.version, "Default: the newest that is ready")
       ->type_name("N");
   tool.add_option_function<std::string>(

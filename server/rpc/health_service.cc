@@ -1,6 +1,7 @@
 #include "server/rpc/health_service.h"
 
 #include <atomic>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -184,14 +185,19 @@ void HealthService::Listen(CallEndpoint<HealthService>& checks,
   }
 }
 
-void HealthService::SetServing(const std::string& service, bool serving) {
+void HealthService::SetServing(const std::map<std::string, bool>& services) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (stopped_) return;
-  const ServingStatus status =
-      serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
-  statuses_[service] = status;
-  for (const auto& [watcher, watched] : watchers_) {
-    if (watched == service) watcher->Changed(status);
+  const std::map<std::string, ServingStatus> before = std::exchange(statuses_, {});
+  for (const auto& [service, serving] : services) {
+    statuses_[service] = serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+  }
+  for (const auto& [watcher, service] : watchers_) {
+    const ServingStatus status = StatusLocked(service);
+    const auto old = before.find(service);
+    const bool is_same = old == before.end() ? status == HealthCheckResponse::SERVICE_UNKNOWN
+                                             : status == old->second;
+    if (!is_same) watcher->Changed(status);
   }
 }
 

@@ -37,14 +37,15 @@ class HealthService {
   static void Listen(CallEndpoint<HealthService>& checks, CallEndpoint<HealthService>& watches,
                      int depth);
 
-  /// The empty name stands for the whole server. No effect after StopServing.
-  void SetServing(const std::string& service, bool serving);
+  /// All services that there are, and whether each serves; the empty name stands for the whole
+  /// server. No effect after StopServing.
+  void SetServing(const std::map<std::string, bool>& services);
   /// Everything turns NOT_SERVING for good.
   void StopServing();
   /// StopServing, and watches end.
   void Drain();
 
-  /// SERVICE_UNKNOWN where no status was ever set.
+  /// SERVICE_UNKNOWN where there is no such service.
   ServingStatus Status(const std::string& service) const;
 
   /// Calls watcher.Changed with the present status, and from then on until Unsubscribe.

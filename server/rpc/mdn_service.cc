@@ -5,6 +5,7 @@
 
 #include "absl/time/time.h"
 #include "server/rpc/gathered_tasks.h"
+#include "server/rpc/model_versions.h"
 #include "server/rpc/operations.h"
 
 namespace mdn {
@@ -21,7 +22,7 @@ void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
 
 absl::StatusOr<std::shared_ptr<ServedModel>> FindModel(const MdnService& service,
                                                        const v1::ModelSpec& spec) {
-  return service.repository().Find(spec.name(), spec.version());
+  return service.repository().Find(spec.name(), spec.version(), spec.label());
 }
 
 /// A method's place among those of MdnService.
@@ -212,12 +213,9 @@ struct ListModelsRpc {
   }
   static absl::Status Answer(const MdnService& service, const Request& /*request*/,
                              Response& response) {
-    const auto default_model = service.repository().Find("", 0);
-    for (const auto& model : service.repository().List()) {
-      v1::ModelVersion& version = *response.add_models();
-      SetSpec(model->description(), *version.mutable_model());
-      version.set_state(v1::MODEL_STATE_READY);
-      version.set_is_default(default_model.ok() && *default_model == model);
+    const auto models = service.repository().Snapshot();
+    for (const VersionStatus& status : models->statuses) {
+      SetModelVersion(*models, status, *response.add_models());
     }
     return absl::OkStatus();
   }

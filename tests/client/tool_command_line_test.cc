@@ -96,6 +96,12 @@ TEST_F(ToolCommandLineTest, TakesGlobalFlagsOnBothSidesWithUnderscoresOrDashes) 
   }
 }
 
+TEST_F(ToolCommandLineTest, NamesAVersionByItsLabel) {
+  RunTool({"predict", "--x=1,2", "--model_label=stable", server_});
+  ASSERT_EQ(service_.predictions().size(), 1);
+  EXPECT_EQ(service_.predictions().front().model().label(), "stable");
+}
+
 TEST_F(ToolCommandLineTest, TakesSeveralServers) {
   EXPECT_EQ(RunTool({"info", Nowhere(), server_}).exit_code, 0);
   EXPECT_EQ(RunTool({"info", absl::StrCat(Nowhere(), ",", service_.address())}).exit_code, 0);

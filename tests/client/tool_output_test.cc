@@ -101,9 +101,9 @@ TEST_F(ToolOutputTest, LogLikelihoodPrintsALineForEachRow) {
 
 TEST_F(ToolOutputTest, InfoPrintsTheModelsAndThenOne) {
   EXPECT_EQ(Print(service_, {"info"}),
-            "MODEL  VERSION  STATE   DEFAULT  REASON\n"
-            "fake   7        READY   yes\n"
-            "fake   8        FAILED  no       weights are not finite, \"mu\"\n"
+            "MODEL  VERSION  STATE   DEFAULT  LABELS         REASON\n"
+            "fake   7        READY   yes      stable canary\n"
+            "fake   8        FAILED  no                      weights are not finite, \"mu\"\n"
             "\n"
             "model                    fake\n"
             "version                  7\n"
@@ -142,9 +142,9 @@ TEST_F(ToolOutputTest, InfoPrintsAJsonObject) {
             "\"max_request_rows\":100,\"max_samples_per_request\":200,\"max_message_bytes\":300,"
             "\"max_batch_rows\":400,\"max_queue_rows\":500,\"models\":["
             "{\"model\":\"fake\",\"version\":7,\"state\":\"READY\",\"default\":true,"
-            "\"reason\":\"\"},"
+            "\"labels\":\"stable canary\",\"reason\":\"\"},"
             "{\"model\":\"fake\",\"version\":8,\"state\":\"FAILED\",\"default\":false,"
-            "\"reason\":\"weights are not finite, \\\"mu\\\"\"}]}\n");
+            "\"labels\":\"\",\"reason\":\"weights are not finite, \\\"mu\\\"\"}]}\n");
 }
 
 TEST_F(ToolOutputTest, HealthPrintsTheStatus) {

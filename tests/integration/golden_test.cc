@@ -24,14 +24,12 @@ namespace {
 class CheckpointServer {
  public:
   explicit CheckpointServer(const std::string& file, NoiseType noise_type, int threads = 1) {
-    LoadOptions options;
-    options.allow_torchscript = true;
-    options.flags.origin = "the flags";
-    options.flags.noise_type = noise_type;
-    Batcher::Options batching;
-    batching.concurrency = threads;
-    auto model =
-        LoadModel(std::string(MDN_TEST_DATA) + "/" + file, options, "model", 1, "auto", batching);
+    ModelOptions options;
+    options.load.allow_torchscript = true;
+    options.load.flags.origin = "the flags";
+    options.load.flags.noise_type = noise_type;
+    options.batching.concurrency = threads;
+    auto model = LoadModel(std::string(MDN_TEST_DATA) + "/" + file, "model", 1, options);
     EXPECT_TRUE(model.ok()) << model.status();
     repository_.Add(*std::move(model));
     Server::Options server_options;

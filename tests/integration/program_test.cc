@@ -76,7 +76,9 @@ TEST(ProgramTest, WrongUsageEndsWith64AndOneLine) {
   EXPECT_EQ(ended.errors, "mdn_server: there is no flag --modle; did you mean --model?\n");
   ended = RunServer({});
   EXPECT_EQ(ended.code, 64);
-  EXPECT_EQ(ended.errors, "mdn_server: --model is missing; expected the checkpoint to serve\n");
+  EXPECT_EQ(ended.errors,
+            "mdn_server: --model is missing; expected the checkpoint to serve, or "
+            "--model_repository\n");
   ended = RunServer({"model.pt"});
   EXPECT_EQ(ended.code, 64);
   EXPECT_THAT(ended.errors, HasSubstr("cannot use the argument 'model.pt'"));

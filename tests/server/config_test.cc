@@ -87,13 +87,44 @@ INSTANTIATE_TEST_SUITE_P(
                 "--max_queue_rows: got 100; expected at least --max_request_rows, 16384, since a "
                 "request waits whole"},
         BadFlag{"--max_message_bytes=1", "--max_message_bytes: got 1; expected 4096 to 1073741824"},
+        BadFlag{"--repository_mode=poll",
+                "--repository_mode: got 'poll'; expected fixed, watch or explicit"},
+        BadFlag{"--load_models=m",
+                "--load_models: names models, but every one is served; expected it with "
+                "--repository_mode=explicit"},
+        BadFlag{"--repository_settle=-1s", "--repository_settle: got -1s; expected 0 to 24h"},
+        BadFlag{"--repository_poll_interval=1ms",
+                "--repository_poll_interval: got 1ms; expected 10ms to 24h"},
         BadFlag{"--threads=-1", "--threads: got -1; expected 1 to 1024"},
         BadFlag{"--max_batch_delay=1m", "--max_batch_delay: got 1m; expected 0 to 10s"},
         BadFlag{"--lame_duck=2h", "--lame_duck: got 2h; expected 0 to 1h"},
         BadFlag{"--drain_timeout=-1s", "--drain_timeout: got -1s; expected 0 to 24h"}));
 
 TEST_F(ConfigTest, NamesTheMissingModel) {
-  EXPECT_EQ(Parse({}).status().message(), "--model is missing; expected the checkpoint to serve");
+  EXPECT_EQ(Parse({}).status().message(),
+            "--model is missing; expected the checkpoint to serve, or --model_repository");
+}
+
+TEST_F(ConfigTest, ServesADirectoryOfModelsInsteadOfOne) {
+  const auto config =
+      Parse({"--model_repository=models", "--repository_mode=explicit", "--load_models=a,b"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->repository.directory, "models");
+  EXPECT_EQ(config->repository.mode, RepositoryMode::kExplicit);
+  EXPECT_THAT(config->repository.load_models, ElementsAre("a", "b"));
+  EXPECT_FALSE(config->load.allow_torchscript);
+  EXPECT_FALSE(config->repository.allow_administration);
+}
+
+TEST_F(ConfigTest, RefusesToServeBoth) {
+  EXPECT_EQ(Parse({"--model=m.pt", "--model_repository=models"}).status().message(),
+            "--model and --model_repository are both given; expected one of the two");
+}
+
+TEST_F(ConfigTest, TheModelsOfARepositoryHaveTheirOwnNames) {
+  EXPECT_THAT(
+      std::string(Parse({"--model_repository=models", "--model_name=m"}).status().message()),
+      HasSubstr("--model_name is for --model"));
 }
 
 TEST_F(ConfigTest, NamesTheSourceOfABadValue) {
@@ -104,8 +135,9 @@ TEST_F(ConfigTest, NamesTheSourceOfABadValue) {
 
 TEST_F(ConfigTest, HelpNamesEveryFlagAndExitCode) {
   const std::string help = ConfigHelp();
-  for (const char* flag : {"--listen=127.0.0.1:50051", "--max_batch_delay=0", "--lame_duck=5s",
-                           "--drain_timeout=20s", "--isotropic_layout", "64 wrong usage"}) {
+  for (const char* flag :
+       {"--listen=127.0.0.1:50051", "--max_batch_delay=0", "--lame_duck=5s", "--drain_timeout=20s",
+        "--isotropic_layout", "--model_repository", "64 wrong usage"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
 }

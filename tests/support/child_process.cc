@@ -21,8 +21,10 @@ namespace {
 
 std::vector<std::string> ServerArguments(const std::string& model,
                                          const std::vector<std::string>& flags) {
-  std::vector<std::string> arguments = {
-      MDN_SERVER_PROGRAM, "--model=" + (std::filesystem::path(MDN_TEST_DATA) / model).string()};
+  std::vector<std::string> arguments = {MDN_SERVER_PROGRAM};
+  if (!model.empty()) {
+    arguments.push_back("--model=" + (std::filesystem::path(MDN_TEST_DATA) / model).string());
+  }
   for (const std::string& flag :
        {std::string("--listen=127.0.0.1:0"), std::string("--lame_duck=0")}) {
     const std::string name = flag.substr(0, flag.find('=') + 1);

@@ -45,7 +45,7 @@ class ChildProcess {
 /// the flags say otherwise.
 class ServerProcess : public ChildProcess {
  public:
-  /// `model` is a path, or a file of tests/data.
+  /// `model` is a path, or a file of tests/data; empty: the flags say what to serve.
   explicit ServerProcess(const std::string& model, const std::vector<std::string>& flags = {});
   /// HOST:PORT.
   const std::string& address() const { return address_; }

@@ -271,6 +271,8 @@ grpc::Status FakeService::World::List(v1::ListModelsResponse* response) const {
   *ready->mutable_model() = Name();
   ready->set_state(v1::MODEL_STATE_READY);
   ready->set_is_default(true);
+  ready->add_labels("stable");
+  ready->add_labels("canary");
   v1::ModelVersion* failed = response->add_models();
   *failed->mutable_model() = Name();
   failed->mutable_model()->set_version(8);

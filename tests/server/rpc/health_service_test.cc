@@ -21,8 +21,7 @@ class RecordingWatcher final : public HealthService::Watcher {
 
 TEST(HealthServiceTest, KnowsWhatWasSet) {
   HealthService health;
-  health.SetServing("", true);
-  health.SetServing("wind", false);
+  health.SetServing({{"", true}, {"wind", false}});
   EXPECT_EQ(health.Status(""), HealthCheckResponse::SERVING);
   EXPECT_EQ(health.Status("wind"), HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(health.Status("rain"), HealthCheckResponse::SERVICE_UNKNOWN);
@@ -32,24 +31,25 @@ TEST(HealthServiceTest, TellsWatchersThePresentAndEveryChange) {
   HealthService health;
   RecordingWatcher watcher;
   health.Subscribe("wind", watcher);
-  health.SetServing("wind", true);
-  health.SetServing("rain", true);
-  health.SetServing("wind", false);
+  health.SetServing({{"wind", true}});
+  health.SetServing({{"wind", true}, {"rain", true}});
+  health.SetServing({{"wind", false}, {"rain", true}});
+  health.SetServing({{"rain", false}});
   EXPECT_THAT(watcher.seen,
               ElementsAre(HealthCheckResponse::SERVICE_UNKNOWN, HealthCheckResponse::SERVING,
-                          HealthCheckResponse::NOT_SERVING));
+                          HealthCheckResponse::NOT_SERVING, HealthCheckResponse::SERVICE_UNKNOWN));
   health.Unsubscribe(watcher);
-  health.SetServing("wind", true);
-  EXPECT_EQ(watcher.seen.size(), 3u);
+  health.SetServing({{"wind", true}});
+  EXPECT_EQ(watcher.seen.size(), 4u);
 }
 
 TEST(HealthServiceTest, WhatHasStoppedServingCanStillBeWatched) {
   HealthService health;
   RecordingWatcher before, after;
-  health.SetServing("", true);
+  health.SetServing({{"", true}});
   health.Subscribe("", before);
   health.StopServing();
-  health.SetServing("", true);
+  health.SetServing({{"", true}});
   health.Subscribe("", after);
   EXPECT_THAT(before.seen,
               ElementsAre(HealthCheckResponse::SERVING, HealthCheckResponse::NOT_SERVING));
@@ -64,10 +64,10 @@ TEST(HealthServiceTest, WhatHasStoppedServingCanStillBeWatched) {
 TEST(HealthServiceTest, DrainingIsFinalAndEndsWatches) {
   HealthService health;
   RecordingWatcher before, after;
-  health.SetServing("", true);
+  health.SetServing({{"", true}});
   health.Subscribe("", before);
   health.Drain();
-  health.SetServing("", true);
+  health.SetServing({{"", true}});
   health.Subscribe("", after);
   EXPECT_EQ(health.Status(""), HealthCheckResponse::NOT_SERVING);
   EXPECT_THAT(before.seen,

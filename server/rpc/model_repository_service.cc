@@ -1,0 +1,105 @@
+#include "server/rpc/model_repository_service.h"
+
+#include <utility>
+
+#include "server/rpc/model_versions.h"
+
+namespace mdn {
+namespace {
+
+template <class Response>
+using Writer = grpc::ServerAsyncResponseWriter<Response>;
+using Queue = grpc::ServerCompletionQueue;
+
+struct IndexRpc {
+  using Request = v1::IndexRequest;
+  using Response = v1::IndexResponse;
+  static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
+                     Request* request, Writer<Response>* writer, Queue* queue, void* tag) {
+    service.async_service().RequestIndex(context, request, writer, queue, queue, tag);
+  }
+  static absl::Status Answer(const ModelRepositoryService& service, const Request& /*request*/,
+                             Response& response) {
+    const auto models = service.repository().Snapshot();
+    for (const VersionStatus& status : models->statuses) {
+      SetModelVersion(*models, status, *response.add_models());
+    }
+    response.set_problem(models->problem);
+    return absl::OkStatus();
+  }
+};
+
+struct LoadRpc {
+  using Request = v1::LoadRequest;
+  using Response = v1::LoadResponse;
+  static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
+                     Request* request, Writer<Response>* writer, Queue* queue, void* tag) {
+    service.async_service().RequestLoad(context, request, writer, queue, queue, tag);
+  }
+  static void Begin(RepositoryKeeper& keeper, const Request& request, RepositoryKeeper::Done done) {
+    keeper.Load(request.name(), std::move(done));
+  }
+  static void Fill(const ServedModels& models, const Request& request, Response& response) {
+    for (const VersionStatus& status : models.statuses) {
+      if (status.name == request.name()) SetModelVersion(models, status, *response.add_versions());
+    }
+  }
+};
+
+struct UnloadRpc {
+  using Request = v1::UnloadRequest;
+  using Response = v1::UnloadResponse;
+  static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
+                     Request* request, Writer<Response>* writer, Queue* queue, void* tag) {
+    service.async_service().RequestUnload(context, request, writer, queue, queue, tag);
+  }
+  static void Begin(RepositoryKeeper& keeper, const Request& request, RepositoryKeeper::Done done) {
+    keeper.Unload(request.name(), std::move(done));
+  }
+  static void Fill(const ServedModels& /*models*/, const Request& /*request*/,
+                   Response& /*response*/) {}
+};
+
+/// A call that the keeper answers in its own time.
+template <class Rpc>
+class KeeperCall final : public UnaryCall<Rpc, ModelRepositoryService> {
+ public:
+  using UnaryCall<Rpc, ModelRepositoryService>::UnaryCall;
+
+ private:
+  void ListenForNext() override { (new KeeperCall(this->endpoint()))->Listen(); }
+
+  void Serve() override {
+    RepositoryKeeper* const keeper = this->endpoint().service.keeper();
+    if (keeper == nullptr) {
+      this->Refuse(absl::FailedPreconditionError("the server has no model repository"));
+      return;
+    }
+    Rpc::Begin(*keeper, this->request(), [this](const absl::Status& status) { End(status); });
+  }
+
+  void End(const absl::Status& status) {
+    if (!status.ok()) {
+      this->Refuse(status);
+      return;
+    }
+    using Response = typename Rpc::Response;
+    auto& response = *google::protobuf::Arena::CreateMessage<Response>(&this->arena());
+    Rpc::Fill(*this->endpoint().service.repository().Snapshot(), this->request(), response);
+    this->Answer(response);
+  }
+};
+
+}  // namespace
+
+void ModelRepositoryService::Listen(CallEndpoint<ModelRepositoryService>& index,
+                                    CallEndpoint<ModelRepositoryService>& administration,
+                                    int depth) {
+  for (int i = 0; i < depth; ++i) {
+    (new ImmediateCall<IndexRpc, ModelRepositoryService>(index))->Listen();
+    (new KeeperCall<LoadRpc>(administration))->Listen();
+    (new KeeperCall<UnloadRpc>(administration))->Listen();
+  }
+}
+
+}  // namespace mdn

@@ -1,0 +1,150 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "tests/integration/repository_server.h"
+
+namespace mdn {
+namespace {
+
+using grpc::health::v1::HealthCheckResponse;
+using ::testing::HasSubstr;
+
+v1::ModelSpec Spec(const std::string& name, int64_t version, const std::string& label = "") {
+  v1::ModelSpec spec;
+  spec.set_name(name);
+  spec.set_version(version);
+  spec.set_label(label);
+  return spec;
+}
+
+class ModelRepositoryProgramTest : public testing::Test {
+ protected:
+  void Publish(const std::string& model, int64_t version) const {
+    repository_.Publish(model, version, RepositoryOnDisk::Network(version));
+  }
+
+  RepositoryOnDisk repository_;
+};
+
+TEST_F(ModelRepositoryProgramTest, BeginsEmptyAndServesWhatComes) {
+  RepositoryServer server(repository_);
+  EXPECT_EQ(server.Health(""), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(server.Health("wind"), HealthCheckResponse::SERVICE_UNKNOWN);
+  const Answers::Answer answer = Answers::Ask(server.stub(), 0);
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(answer.status.error_message(), "no model is ready");
+  Publish("wind", 1);
+  EXPECT_TRUE(server.AwaitHealth("wind", HealthCheckResponse::SERVING));
+  EXPECT_TRUE(server.AwaitHealth("", HealthCheckResponse::SERVING));
+  EXPECT_EQ(server.VersionThatAnswers("wind"), 1);
+}
+
+TEST_F(ModelRepositoryProgramTest, RequestsNameVersionsAndLabels) {
+  Publish("wind", 1);
+  Publish("wind", 2);
+  repository_.Write("wind/model_policy.json",
+                    R"({"newest": 1, "labels": {"stable": 1, "canary": 2}})");
+  RepositoryServer server(repository_);
+  ASSERT_TRUE(server.AwaitHealth("", HealthCheckResponse::SERVING));
+  EXPECT_EQ(Answers::Ask(server.stub(), 0, Spec("wind", 0)).version, 2);
+  EXPECT_EQ(Answers::Ask(server.stub(), 1, Spec("wind", 1)).version, 1);
+  EXPECT_EQ(Answers::Ask(server.stub(), 2, Spec("wind", 0, "stable")).version, 1);
+  EXPECT_EQ(Answers::Ask(server.stub(), 0, Spec("", 0, "canary")).version, 2);
+  const auto status = Answers::Ask(server.stub(), 0, Spec("wind", 0, "newest")).status;
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(status.error_message(), "model.label: model 'wind' has no label 'newest'");
+  EXPECT_EQ(Answers::Ask(server.stub(), 0, Spec("wind", 1, "stable")).status.error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ModelRepositoryProgramTest, AdministrationIsOffUnlessAllowed) {
+  Publish("wind", 1);
+  RepositoryServer server(repository_, {"--repository_mode=explicit", "--load_models=wind"});
+  ASSERT_TRUE(server.AwaitVersion(1));
+  for (const grpc::Status& status : {server.Load("wind"), server.Unload("wind")}) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  }
+  EXPECT_EQ(server.Index().models_size(), 1);
+}
+
+TEST_F(ModelRepositoryProgramTest, LoadsAndUnloadsByNameAndHealthFollows) {
+  Publish("wind", 1);
+  Publish("price", 1);
+  RepositoryServer server(repository_, {"--repository_mode=explicit", "--allow_administration"});
+  EXPECT_EQ(server.AwaitState("wind", 1, v1::MODEL_STATE_AVAILABLE), "");
+  EXPECT_EQ(server.Health("wind"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_TRUE(server.Load("wind").ok());
+  EXPECT_EQ(server.VersionThatAnswers("wind"), 1);
+  EXPECT_EQ(server.Health("wind"), HealthCheckResponse::SERVING);
+  EXPECT_EQ(server.Health("price"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(server.Health(""), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(server.Unload("wind").ok());
+  EXPECT_EQ(server.VersionThatAnswers("wind"), 0);
+  EXPECT_EQ(server.Health("wind"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(server.Health(""), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(server.Load("../wind").error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(server.Load("rain").error_message(), "name: the model repository holds no such model");
+}
+
+TEST_F(ModelRepositoryProgramTest, SighupLooksAgain) {
+  Publish("wind", 1);
+  RepositoryServer server(repository_, {"--repository_mode=fixed"});
+  ASSERT_TRUE(server.AwaitVersion(1));
+  Publish("wind", 2);
+  server.process().Signal(SIGHUP);
+  EXPECT_TRUE(server.AwaitVersion(2));
+}
+
+TEST_F(ModelRepositoryProgramTest, ServesOnWhenTheRepositoryVanishesAndSaysSo) {
+  Publish("wind", 1);
+  RepositoryServer server(repository_, {"--repository_poll_interval=50ms"});
+  ASSERT_TRUE(server.AwaitHealth("", HealthCheckResponse::SERVING));
+  const std::string away = repository_.path() + ".away";
+  std::filesystem::rename(repository_.path(), away);
+  while (server.Index().problem().empty()) {
+  }
+  EXPECT_EQ(server.Index().problem(), "cannot be read: No such file or directory");
+  EXPECT_EQ(server.VersionThatAnswers(), 1);
+  EXPECT_EQ(server.Health(""), HealthCheckResponse::SERVING);
+  std::filesystem::rename(away, repository_.path());
+  Publish("wind", 2);
+  EXPECT_TRUE(server.AwaitVersion(2));
+  EXPECT_EQ(server.Index().problem(), "");
+}
+
+TEST_F(ModelRepositoryProgramTest, ServesOnWhileTheDiskIsFull) {
+  if (mount("tmpfs", repository_.path().c_str(), "tmpfs", 0, "size=128k") != 0) {
+    GTEST_SKIP() << "mounting a file system needs root";
+  }
+  {
+    Publish("wind", 1);
+    RepositoryServer server(repository_, {"--repository_settle=0s"});
+    ASSERT_TRUE(server.AwaitVersion(1));
+    repository_.Write("filler", std::string(128 << 10, 'x'));
+    std::filesystem::create_directories(repository_.path() + "/wind/2");
+    std::ofstream(repository_.path() + "/wind/2/model.safetensors") << RepositoryOnDisk::Network(2);
+    EXPECT_THAT(server.AwaitState("wind", 2, v1::MODEL_STATE_FAILED), HasSubstr("model."));
+    EXPECT_EQ(server.VersionThatAnswers(), 1);
+    EXPECT_EQ(server.Health(""), HealthCheckResponse::SERVING);
+    std::filesystem::remove(repository_.path() + "/filler");
+    repository_.Write("wind/2/model.safetensors", RepositoryOnDisk::Network(2));
+    EXPECT_TRUE(server.AwaitVersion(2));
+  }
+  umount2(repository_.path().c_str(), MNT_DETACH);
+}
+
+TEST_F(ModelRepositoryProgramTest, ADirectoryThatIsNotThereStopsTheStart) {
+  ChildProcess server({MDN_SERVER_PROGRAM, "--model_repository=/nothing/there"});
+  EXPECT_EQ(server.Wait(), 66);
+  EXPECT_THAT(server.errors(),
+              HasSubstr("/nothing/there: cannot be read: No such file or directory"));
+}
+
+}  // namespace
+}  // namespace mdn
