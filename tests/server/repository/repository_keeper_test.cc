@@ -77,7 +77,8 @@ class RepositoryKeeperTest : public testing::Test {
     static constexpr const char* kNames[] = {"",          "LOADING", "READY",
                                              "UNLOADING", "FAILED",  "AVAILABLE"};
     std::vector<std::string> states;
-    for (const VersionStatus& status : repository_.Snapshot()->statuses) {
+    const auto models = repository_.Snapshot();
+    for (const VersionStatus& status : models->statuses) {
       states.push_back(absl::StrCat(status.name, "/", status.version, " ",
                                     kNames[static_cast<int>(status.state)],
                                     status.reason.empty() ? "" : ": ", status.reason));
