@@ -1,10 +1,15 @@
 #include "mdn/client.h"
 
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "client/messages.h"
 #include "client/pending_call.h"
 #include "client/status.h"
+#include "client/stream_requests.h"
 #include "client/transport.h"
 
 namespace mdn {
@@ -29,23 +34,85 @@ absl::StatusOr<Response> Call(const Transport& transport, Method<Message, Respon
 }
 
 template <typename Result, typename Request, typename Message, typename Response>
-absl::StatusOr<Result> Evaluate(const Transport& transport, Method<Message, Response> method,
-                                const Request& request, const CallOptions& options) {
+absl::StatusOr<Result> EvaluateAlone(const Transport& transport, Method<Message, Response> method,
+                                     const Request& request, const CallOptions& options) {
   absl::StatusOr<Response> response = Call(transport, method, ToMessage(request), options);
   if (!response.ok()) return response.status();
   return ToResult(*response, Expect(request));
 }
 
 template <typename Result, typename Request, typename Message, typename Response>
-AsyncCall Start(Transport& transport, PrepareMethod<Message, Response> prepare,
-                const Request& request, const CallOptions& options, Client::Callback<Result> done) {
-  auto deliver = [expected = Expect(request), done = std::move(done)](const absl::Status& status,
-                                                                      const Response& response) {
+absl::StatusOr<Result> Evaluate(const Transport& transport, Method<Message, Response> method,
+                                const Request& request, const CallOptions& options) {
+  const std::shared_ptr<StreamSession>& session = transport.session();
+  if (session == nullptr) return EvaluateAlone<Result>(transport, method, request, options);
+  const absl::Time deadline = transport.Deadline(options);
+  absl::StatusOr<Result> result = SendStreamed<Result>(*session, request, options).get();
+  if (!absl::IsUnavailable(result.status())) return result;
+  return EvaluateAlone<Result>(transport, method, request, {deadline - absl::Now()});
+}
+
+template <typename Result, typename Message, typename Response>
+AsyncCall StartAlone(Transport& transport, PrepareMethod<Message, Response> prepare,
+                     Message message, ExpectedAnswer expected, const CallOptions& options,
+                     Client::Callback<Result> done) {
+  auto deliver = [expected = std::move(expected), done = std::move(done)](
+                     const absl::Status& status, const Response& response) {
     done(status.ok() ? ToResult(response, expected) : status);
   };
-  return transport.Start(std::make_shared<UnaryCall<Message, Response>>(prepare, ToMessage(request),
+  return transport.Start(std::make_shared<UnaryCall<Message, Response>>(prepare, std::move(message),
                                                                         std::move(deliver)),
                          options);
+}
+
+/// What can be cancelled of a call that may have to be made twice. Thread-safe.
+class Cancellation {
+ public:
+  void Cancel() {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    if (call_.has_value()) call_->Cancel();
+  }
+  void Set(AsyncCall call) {
+    const std::lock_guard lock(mutex_);
+    call_ = std::move(call);
+    if (cancelled_) call_->Cancel();
+  }
+
+ private:
+  std::mutex mutex_;
+  bool cancelled_ = false;
+  std::optional<AsyncCall> call_;
+};
+
+template <typename Result, typename Request, typename Message, typename Response>
+AsyncCall StartCoalesced(Transport& transport, PrepareMethod<Message, Response> prepare,
+                         const Request& request, const CallOptions& options,
+                         Client::Callback<Result> done) {
+  auto cancellation = std::make_shared<Cancellation>();
+  auto finish = [&transport, prepare, message = ToMessage(request), expected = Expect(request),
+                 deadline = transport.Deadline(options), done = std::move(done),
+                 cancellation](absl::StatusOr<Result> result) {
+    if (!absl::IsUnavailable(result.status())) return done(std::move(result));
+    cancellation->Set(
+        StartAlone<Result>(transport, prepare, message, expected, {deadline - absl::Now()}, done));
+  };
+  const std::shared_ptr<StreamSession>& session = transport.session();
+  const uint64_t id = SendStreamed<Result>(*session, request, options, std::move(finish));
+  return Transport::Handle([id, cancellation, weak = std::weak_ptr<StreamSession>(session)] {
+    cancellation->Cancel();
+    if (const auto running = weak.lock()) running->CancelRequest(id);
+  });
+}
+
+template <typename Result, typename Request, typename Message, typename Response>
+AsyncCall Start(Transport& transport, PrepareMethod<Message, Response> prepare,
+                const Request& request, const CallOptions& options, Client::Callback<Result> done) {
+  if (transport.session() != nullptr) {
+    return StartCoalesced<Result>(transport, prepare, request, options, std::move(done));
+  }
+  return StartAlone<Result>(transport, prepare, ToMessage(request), Expect(request), options,
+                            std::move(done));
 }
 
 template <typename Result, typename Request, typename Message, typename Response>
@@ -67,9 +134,7 @@ using client_internal::Evaluate;
 using client_internal::Start;
 using client_internal::Stub;
 
-void AsyncCall::Cancel() {
-  if (const auto call = call_.lock()) call->Cancel();
-}
+void AsyncCall::Cancel() { cancel_(); }
 
 Client::Client(const ClientOptions& options)
     : transport_(std::make_unique<client_internal::Transport>(options)) {}
@@ -117,6 +182,10 @@ absl::StatusOr<ServingStatus> Client::Health(absl::string_view service,
       });
   if (!status.ok()) return status;
   return client_internal::ToResult(response);
+}
+
+std::unique_ptr<Stream> Client::OpenStream(const StreamOptions& options) const {
+  return std::make_unique<Stream>(transport_->OpenSession(options));
 }
 
 AsyncCall Client::PredictAsync(const PredictRequest& request, const CallOptions& options,

@@ -1,5 +1,6 @@
 #include "client/messages.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -171,6 +172,24 @@ v1::LogLikelihoodRequest ToMessage(const LogLikelihoodRequest& request) {
   return message;
 }
 
+v1::StreamedRequest ToStreamed(const PredictRequest& request) {
+  v1::StreamedRequest streamed;
+  *streamed.mutable_predict() = ToMessage(request);
+  return streamed;
+}
+
+v1::StreamedRequest ToStreamed(const SampleRequest& request) {
+  v1::StreamedRequest streamed;
+  *streamed.mutable_sample() = ToMessage(request);
+  return streamed;
+}
+
+v1::StreamedRequest ToStreamed(const LogLikelihoodRequest& request) {
+  v1::StreamedRequest streamed;
+  *streamed.mutable_log_likelihood() = ToMessage(request);
+  return streamed;
+}
+
 ExpectedAnswer Expect(const PredictRequest& request) { return {WithoutLast(request.x.shape)}; }
 
 ExpectedAnswer Expect(const SampleRequest& request) {
@@ -226,6 +245,62 @@ absl::StatusOr<LogLikelihoods> ToResult(const v1::LogLikelihoodResponse& respons
   result.log_likelihood = reader.Read("log_likelihood", response.log_likelihood(), {});
   if (!reader.status().ok()) return reader.status();
   return result;
+}
+
+namespace {
+
+/// Of joined parts: `kept` last dimensions after those that the request decides.
+void Reshape(const Shape& decided, int kept, v1::Tensor& tensor) {
+  Shape shape = decided;
+  const int first = std::max(0, tensor.shape_size() - kept);
+  shape.insert(shape.end(), tensor.shape().begin() + first, tensor.shape().end());
+  tensor.mutable_shape()->Assign(shape.begin(), shape.end());
+}
+
+void Reshape(const ExpectedAnswer& expected, v1::PredictResponse& response) {
+  Reshape(expected.leading, 1, *response.mutable_log_pi());
+  Reshape(expected.leading, 2, *response.mutable_mu());
+  Reshape(expected.leading, 2, *response.mutable_sigma());
+  if (response.has_scale_tril()) Reshape(expected.leading, 3, *response.mutable_scale_tril());
+}
+
+void Reshape(const ExpectedAnswer& expected, v1::SampleResponse& response) {
+  Shape decided = expected.leading;
+  decided.push_back(expected.num_samples);
+  Reshape(decided, 1, *response.mutable_samples());
+}
+
+void Reshape(const ExpectedAnswer& expected, v1::LogLikelihoodResponse& response) {
+  Reshape(expected.leading, 0, *response.mutable_log_likelihood());
+}
+
+template <typename Response>
+auto ToResult(bool right_kind, bool in_parts, Response* response, const ExpectedAnswer& expected)
+    -> decltype(client_internal::ToResult(*response, expected)) {
+  if (!right_kind) return Malformed("it answers a request of another kind");
+  if (in_parts) Reshape(expected, *response);
+  return client_internal::ToResult(*response, expected);
+}
+
+}  // namespace
+
+template <>
+absl::StatusOr<Prediction> ToResult(StreamedAnswer& answer, const ExpectedAnswer& expected) {
+  v1::StreamedResponse& response = answer.response();
+  return ToResult(response.has_predict(), answer.in_parts(), response.mutable_predict(), expected);
+}
+
+template <>
+absl::StatusOr<Samples> ToResult(StreamedAnswer& answer, const ExpectedAnswer& expected) {
+  v1::StreamedResponse& response = answer.response();
+  return ToResult(response.has_sample(), answer.in_parts(), response.mutable_sample(), expected);
+}
+
+template <>
+absl::StatusOr<LogLikelihoods> ToResult(StreamedAnswer& answer, const ExpectedAnswer& expected) {
+  v1::StreamedResponse& response = answer.response();
+  return ToResult(response.has_log_likelihood(), answer.in_parts(),
+                  response.mutable_log_likelihood(), expected);
 }
 
 ModelInfo ToResult(const v1::ModelInfo& info) {

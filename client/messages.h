@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "client/streamed_answer.h"
 #include "grpc/health/v1/health.pb.h"
 #include "mdn/types.h"
 #include "mdn/v1/mdn.pb.h"
@@ -19,6 +20,10 @@ v1::ModelSpec ToMessage(const ModelId& model);
 v1::PredictRequest ToMessage(const PredictRequest& request);
 v1::SampleRequest ToMessage(const SampleRequest& request);
 v1::LogLikelihoodRequest ToMessage(const LogLikelihoodRequest& request);
+
+v1::StreamedRequest ToStreamed(const PredictRequest& request);
+v1::StreamedRequest ToStreamed(const SampleRequest& request);
+v1::StreamedRequest ToStreamed(const LogLikelihoodRequest& request);
 
 /// The shape that the answer to a request must have, as far as the request decides it.
 struct ExpectedAnswer {
@@ -40,6 +45,11 @@ absl::StatusOr<Samples> ToResult(const v1::SampleResponse& response,
                                  const ExpectedAnswer& expected);
 absl::StatusOr<LogLikelihoods> ToResult(const v1::LogLikelihoodResponse& response,
                                         const ExpectedAnswer& expected);
+
+/// The same of a streamed answer, which also has to be of the right kind. Where it came in parts
+/// its shapes are first made what they are for the request.
+template <typename Result>
+absl::StatusOr<Result> ToResult(StreamedAnswer& answer, const ExpectedAnswer& expected);
 
 ModelInfo ToResult(const v1::ModelInfo& info);
 std::vector<ModelVersion> ToResult(const v1::ListModelsResponse& response);

@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/channel_arguments.h>
 
+#include <algorithm>
 #include <array>
 
 namespace mdn::client_internal {
@@ -72,12 +73,22 @@ int Rank(const ServerChannel& server) {
 
 }  // namespace
 
+absl::Time DeadlineAfter(absl::Duration timeout, absl::Time now) {
+  constexpr absl::Duration kMaxTimeout = absl::Hours(1);
+  return now + std::min(timeout, kMaxTimeout);
+}
+
 ServerRotation::ServerRotation(const std::vector<std::string>& targets,
-                               const Credentials& credentials, int max_response_bytes) {
+                               const absl::StatusOr<Credentials>& credentials,
+                               int max_response_bytes) {
+  if (!credentials.ok()) {
+    no_server_ = credentials.status();
+    return;
+  }
   const grpc::ChannelArguments arguments = ChannelArguments(max_response_bytes);
   servers_.reserve(targets.size());
   for (const std::string& target : targets)
-    servers_.push_back(Open(target, credentials, arguments));
+    servers_.push_back(Open(target, *credentials, arguments));
 }
 
 Route ServerRotation::Next() const {

@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "client/credentials.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "mdn/v1/mdn.grpc.pb.h"
@@ -27,19 +30,27 @@ struct ServerChannel {
 constexpr size_t kMaxRouteLength = 3;
 using Route = absl::InlinedVector<const ServerChannel*, kMaxRouteLength>;
 
+/// `timeout` from now; an hour at most, so that nothing waits without a bound.
+absl::Time DeadlineAfter(absl::Duration timeout, absl::Time now);
+
 /// The servers that a client was given. A gRPC channel balances over the addresses of one target,
 /// but takes a list of targets only as numbers; so there is a channel for each, and the turns over
 /// them are taken here. Thread-safe.
 class ServerRotation {
  public:
-  ServerRotation(const std::vector<std::string>& targets, const Credentials& credentials,
-                 int max_response_bytes);
+  /// Without credentials there are no servers.
+  ServerRotation(const std::vector<std::string>& targets,
+                 const absl::StatusOr<Credentials>& credentials, int max_response_bytes);
 
   /// Starts with the next server in turn that is connected; then come those that are not yet, and
-  /// at last those that failed. Empty only for an empty list.
+  /// at last those that failed. Empty only where there are no servers.
   Route Next() const;
 
+  /// Why there are none.
+  const absl::Status& no_server() const { return no_server_; }
+
  private:
+  absl::Status no_server_ = absl::InvalidArgumentError("the list of servers is empty");
   std::vector<ServerChannel> servers_;
   mutable std::atomic<size_t> turn_{0};
 };

@@ -1,31 +1,29 @@
 #include "client/transport.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "client/credentials.h"
 #include "client/pending_call.h"
 #include "client/status.h"
 
 namespace mdn::client_internal {
 namespace {
 
-constexpr absl::Duration kMaxTimeout = absl::Hours(1);
+constexpr int kMaxCoalesced = 16384;
 
 }  // namespace
 
 Transport::Transport(const ClientOptions& options)
     : timeout_(options.timeout),
-      credentials_(Credentials::Load(options.security)),
-      servers_(credentials_.ok() ? options.servers : std::vector<std::string>(),
-               credentials_.value_or(Credentials()), options.max_response_bytes) {}
-
-absl::Status Transport::NoServer() const {
-  if (!credentials_.ok()) return credentials_.status();
-  return absl::InvalidArgumentError("the list of servers is empty");
+      max_response_bytes_(options.max_response_bytes),
+      servers_(std::make_shared<ServerRotation>(
+          options.servers, Credentials::Load(options.security), options.max_response_bytes)) {
+  if (options.coalesce) session_ = OpenSession({timeout_, kMaxCoalesced});
 }
 
 Transport::~Transport() {
+  if (session_ != nullptr) session_->Stop();
   absl::flat_hash_set<std::shared_ptr<PendingCall>> running;
   {
     const std::lock_guard lock(mutex_);
@@ -40,15 +38,19 @@ Transport::~Transport() {
   if (completer_.joinable()) completer_.join();
 }
 
+std::unique_ptr<StreamSession> Transport::OpenSession(const StreamOptions& options) const {
+  return std::make_unique<StreamSession>(servers_, options, max_response_bytes_);
+}
+
 absl::Time Transport::Deadline(const CallOptions& options) const {
-  return absl::Now() + std::min(options.timeout.value_or(timeout_), kMaxTimeout);
+  return DeadlineAfter(options.timeout.value_or(timeout_), absl::Now());
 }
 
 absl::Status Transport::Call(const CallOptions& options, Attempt attempt) const {
   const absl::Time deadline = Deadline(options);
   grpc::Status status;
-  const Route route = servers_.Next();
-  if (route.empty()) return NoServer();
+  const Route route = servers_->Next();
+  if (route.empty()) return servers_->no_server();
   for (const ServerChannel* server : route) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
@@ -59,9 +61,11 @@ absl::Status Transport::Call(const CallOptions& options, Attempt attempt) const 
 }
 
 AsyncCall Transport::Start(const std::shared_ptr<PendingCall>& call, const CallOptions& options) {
-  AsyncCall handle(call);
-  Route route = servers_.Next();
-  absl::Status status = route.empty() ? NoServer() : Register(call);
+  AsyncCall handle = Handle([weak = std::weak_ptr<PendingCall>(call)] {
+    if (const auto running = weak.lock()) running->Cancel();
+  });
+  Route route = servers_->Next();
+  absl::Status status = route.empty() ? servers_->no_server() : Register(call);
   if (status.ok()) {
     call->Begin(std::move(route), Deadline(options), completions_);
   } else {

@@ -6,17 +6,19 @@
 #include <grpcpp/support/status.h>
 
 #include <condition_variable>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "client/credentials.h"
 #include "client/route.h"
+#include "client/stream_session.h"
 #include "mdn/client.h"
 
 namespace mdn::client_internal {
@@ -25,6 +27,7 @@ namespace mdn::client_internal {
 ///
 /// A call has one deadline, one route, and an attempt at each server of the route until one answers
 /// anything but UNAVAILABLE. The retries at one server are gRPC's.
+/// Where calls are coalesced they go over the session first.
 ///
 /// Thread-safe.
 class Transport {
@@ -43,18 +46,24 @@ class Transport {
   /// call that cannot start at all is called back at once.
   AsyncCall Start(const std::shared_ptr<PendingCall>& call, const CallOptions& options);
 
- private:
+  static AsyncCall Handle(std::function<void()> cancel) { return AsyncCall(std::move(cancel)); }
+
+  std::unique_ptr<StreamSession> OpenSession(const StreamOptions& options) const;
+  /// Where calls are coalesced; else null.
+  const std::shared_ptr<StreamSession>& session() const { return session_; }
+
   absl::Time Deadline(const CallOptions& options) const;
-  /// Why there is no server to call.
-  absl::Status NoServer() const;
+
+ private:
   absl::Status Register(const std::shared_ptr<PendingCall>& call);
   std::shared_ptr<PendingCall> Registered(void* tag);
   void Unregister(const std::shared_ptr<PendingCall>& call);
   void CompleteCalls();
 
   const absl::Duration timeout_;
-  const absl::StatusOr<Credentials> credentials_;
-  const ServerRotation servers_;
+  const int64_t max_response_bytes_;
+  const std::shared_ptr<const ServerRotation> servers_;
+  std::shared_ptr<StreamSession> session_;
   grpc::CompletionQueue completions_;
 
   // Guarded by mutex_.

@@ -75,12 +75,14 @@ class Server {
   CallGate gate_;
   /// Health is answered to the very end.
   CallGate check_gate_, watch_gate_;
+  /// Streams have one of their own: those that are open take no unary call's place, nor its memory.
+  CallGate stream_gate_;
   CallGate administration_gate_;
   MdnService mdn_service_;
   ModelRepositoryService repository_service_;
   HealthService health_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
-  std::unique_ptr<CallEndpoint<MdnService>> mdn_endpoint_;
+  std::unique_ptr<CallEndpoint<MdnService>> mdn_endpoint_, stream_endpoint_;
   std::unique_ptr<CallEndpoint<ModelRepositoryService>> repository_endpoint_,
       administration_endpoint_;
   std::unique_ptr<CallEndpoint<HealthService>> check_endpoint_, watch_endpoint_;

@@ -1,9 +1,6 @@
 #include "client/load/generator.h"
 
 #include <grpcpp/channel.h>
-#include <grpcpp/client_context.h>
-#include <grpcpp/completion_queue.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -14,29 +11,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/credentials.h"
+#include "client/load/bearer.h"
 
 namespace mdn::load {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using Time = Clock::time_point;
+using Clock = LoadClock;
+using Time = LoadTime;
 using std::chrono::nanoseconds;
 
-// Different requests that take turns.
-constexpr int kRequests = 64;
 constexpr int kMostUnderWay = 65536;
 // gRPC waits in whole milliseconds, so a moment nearer than this is waited for by looking.
 constexpr std::chrono::microseconds kNear(1500);
 // How long it may take to see that the load is to stop.
 constexpr std::chrono::milliseconds kPatience(50);
-
-gpr_timespec ToGrpcTime(Time time) {
-  const nanoseconds since_boot = time.time_since_epoch();
-  gpr_timespec result = gpr_time_0(GPR_CLOCK_MONOTONIC);
-  result.tv_sec = since_boot.count() / 1'000'000'000;
-  result.tv_nsec = static_cast<int32_t>(since_boot.count() % 1'000'000'000);
-  return result;
-}
 
 double Seconds(nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -88,34 +76,16 @@ int64_t Share(int64_t whole, int64_t workers, int64_t worker) {
   return whole / workers + (worker < whole % workers ? 1 : 0);
 }
 
-struct Call {
-  std::optional<grpc::ClientContext> context;
-  grpc::ByteBuffer response;
-  grpc::Status status;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader;
-  Time due;
-};
-
 }  // namespace
 
 /// The connections of one thread, which sends and receives on one completion queue.
 class LoadGenerator::Worker {
  public:
-  Worker(const Workload& workload, nanoseconds timeout, uint64_t seed)
-      : method_(MethodName(workload.rpc)),
-        timeout_(timeout),
-        requests_(MakeRequests(workload, kRequests, seed)) {}
-
-  ~Worker() {
-    queue_.Shutdown();
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue_.Next(&tag, &ok)) {
-    }
-  }
+  Worker(std::unique_ptr<Bearer> bearer, nanoseconds timeout)
+      : bearer_(std::move(bearer)), timeout_(timeout) {}
 
   void AddConnection(const std::shared_ptr<grpc::Channel>& channel) {
-    stubs_.emplace_back(channel);
+    bearer_->AddConnection(channel);
   }
 
   /// This worker's part of the phase, from `begin` on. `index` of `workers`.
@@ -169,66 +139,33 @@ class LoadGenerator::Worker {
 
   void Drain() {
     while (under_way_ > 0) {
-      if (*stop_) CancelAll();
+      if (*stop_) bearer_->CancelAll();
       ReceiveUntil(Clock::now() + kPatience);
     }
   }
 
-  void CancelAll() {
-    for (const auto& call : calls_) {
-      if (call->reader != nullptr) call->context->TryCancel();
-    }
-  }
-
   void Send(Time due) {
-    Call& call = FreeCall();
-    call.due = due;
-    call.context.emplace();
-    call.context->set_deadline(ToGrpcTime(due + timeout_));
-    call.reader = stubs_[next_stub_].PrepareUnaryCall(&*call.context, method_,
-                                                      requests_[next_request_], &queue_);
-    call.reader->StartCall();
-    call.reader->Finish(&call.response, &call.status, &call);
-    next_stub_ = (next_stub_ + 1) % stubs_.size();
-    next_request_ = (next_request_ + 1) % requests_.size();
+    bearer_->Send(due);
     ++under_way_;
     --left_;
   }
 
-  Call& FreeCall() {
-    if (free_calls_.empty()) {
-      calls_.push_back(std::make_unique<Call>());
-      return *calls_.back();
-    }
-    Call* const call = free_calls_.back();
-    free_calls_.pop_back();
-    return *call;
-  }
-
   /// Takes one answer, if one comes until then.
   bool ReceiveUntil(Time until) {
-    void* tag = nullptr;
-    bool ok = false;
-    const gpr_timespec deadline =
-        until == Time::min() ? gpr_inf_past(GPR_CLOCK_MONOTONIC) : ToGrpcTime(until);
-    if (queue_.AsyncNext(&tag, &ok, deadline) != grpc::CompletionQueue::GOT_EVENT) return false;
-    Call& call = *static_cast<Call*>(tag);
-    Count(call, Clock::now());
-    call.reader.reset();
-    call.context.reset();
-    call.response.Clear();
-    free_calls_.push_back(&call);
+    const std::optional<Bearer::Answer> answer = bearer_->ReceiveUntil(until);
+    if (!answer.has_value()) return false;
+    Count(*answer, Clock::now());
     --under_way_;
     return true;
   }
 
-  void Count(const Call& call, Time now) {
-    if (*stop_ && call.status.error_code() == grpc::StatusCode::CANCELLED) return;
-    ++result_.answers[std::min<int>(call.status.error_code(), kStatusCodes - 1)];
-    if (!call.status.ok()) return;
-    const nanoseconds latency = now - call.due;
+  void Count(const Bearer::Answer& answer, Time now) {
+    if (*stop_ && answer.code == grpc::StatusCode::CANCELLED) return;
+    ++result_.answers[std::min(answer.code, kStatusCodes - 1)];
+    if (answer.code != grpc::StatusCode::OK) return;
+    const nanoseconds latency = now - answer.due;
     result_.latency.Record(latency.count());
-    result_.response_bytes += static_cast<int64_t>(call.response.Length());
+    result_.response_bytes += answer.bytes;
     if (latency > timeout_) {
       ++result_.late;
     } else if (now <= end_) {
@@ -236,15 +173,8 @@ class LoadGenerator::Worker {
     }
   }
 
-  const std::string method_;
+  const std::unique_ptr<Bearer> bearer_;
   const nanoseconds timeout_;
-  const std::vector<grpc::ByteBuffer> requests_;
-  grpc::CompletionQueue queue_;
-  std::vector<grpc::GenericStub> stubs_;
-  std::vector<std::unique_ptr<Call>> calls_;
-  std::vector<Call*> free_calls_;
-  size_t next_stub_ = 0;
-  size_t next_request_ = 0;
 
   // Of the phase.
   LoadResult result_;
@@ -264,7 +194,9 @@ absl::StatusOr<std::unique_ptr<LoadGenerator>> LoadGenerator::Connect(
   std::unique_ptr<LoadGenerator> generator(new LoadGenerator);
   const int threads = std::min(options.threads, options.connections);
   for (int i = 0; i < threads; ++i) {
-    generator->workers_.push_back(std::make_unique<Worker>(workload, options.timeout, i));
+    const auto make = options.stream ? MakeStreamBearer : MakeUnaryBearer;
+    generator->workers_.push_back(
+        std::make_unique<Worker>(make(workload, options.timeout, i), options.timeout));
   }
   for (size_t i = 0; i < channels->size(); ++i) {
     generator->workers_[i % threads]->AddConnection((*channels)[i]);

@@ -23,6 +23,8 @@ struct GeneratorOptions {
   SecurityOptions security;
   /// TCP connections, or those of a Unix socket. Requests take them in turn.
   int connections = 1;
+  /// Requests go over a stream on each connection, instead of a call each.
+  bool stream = false;
   /// Each serves its own connections; at most as many as there are.
   int threads = 1;
   /// For connecting, and for each request from the moment that it is due.

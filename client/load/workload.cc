@@ -1,6 +1,5 @@
 #include "client/load/workload.h"
 
-#include <google/protobuf/message_lite.h>
 #include <grpcpp/support/slice.h>
 
 #include <cmath>
@@ -21,11 +20,6 @@ void Fill(int64_t rows, int64_t columns, std::mt19937_64& random, v1::Tensor& te
   }
 }
 
-grpc::ByteBuffer Written(const google::protobuf::MessageLite& message) {
-  const grpc::Slice slice(message.SerializeAsString());
-  return {&slice, 1};
-}
-
 template <class Request>
 Request WithRows(const Workload& workload, std::mt19937_64& random) {
   Request request;
@@ -34,21 +28,45 @@ Request WithRows(const Workload& workload, std::mt19937_64& random) {
   return request;
 }
 
-grpc::ByteBuffer MakeRequest(const Workload& workload, std::mt19937_64& random) {
+v1::SampleRequest MakeSample(const Workload& workload, std::mt19937_64& random) {
+  auto request = WithRows<v1::SampleRequest>(workload, random);
+  request.set_num_samples(workload.num_samples);
+  return request;
+}
+
+v1::LogLikelihoodRequest MakeLogLikelihood(const Workload& workload, std::mt19937_64& random) {
+  auto request = WithRows<v1::LogLikelihoodRequest>(workload, random);
+  Fill(workload.rows, workload.dim_out, random, *request.mutable_y());
+  return request;
+}
+
+std::string MakeRequest(const Workload& workload, std::mt19937_64& random) {
   switch (workload.rpc) {
-    case Rpc::kSample: {
-      auto request = WithRows<v1::SampleRequest>(workload, random);
-      request.set_num_samples(workload.num_samples);
-      return Written(request);
-    }
-    case Rpc::kLogLikelihood: {
-      auto request = WithRows<v1::LogLikelihoodRequest>(workload, random);
-      Fill(workload.rows, workload.dim_out, random, *request.mutable_y());
-      return Written(request);
-    }
+    case Rpc::kSample:
+      return MakeSample(workload, random).SerializeAsString();
+    case Rpc::kLogLikelihood:
+      return MakeLogLikelihood(workload, random).SerializeAsString();
     default:
-      return Written(WithRows<v1::PredictRequest>(workload, random));
+      return WithRows<v1::PredictRequest>(workload, random).SerializeAsString();
   }
+}
+
+std::string MakeStreamedRequest(const Workload& workload, std::chrono::nanoseconds timeout,
+                                std::mt19937_64& random) {
+  v1::StreamedRequest streamed;
+  // At least what gives an answer at all.
+  streamed.set_timeout_ms(static_cast<uint32_t>(timeout / std::chrono::milliseconds(1) + 1));
+  switch (workload.rpc) {
+    case Rpc::kSample:
+      *streamed.mutable_sample() = MakeSample(workload, random);
+      break;
+    case Rpc::kLogLikelihood:
+      *streamed.mutable_log_likelihood() = MakeLogLikelihood(workload, random);
+      break;
+    default:
+      *streamed.mutable_predict() = WithRows<v1::PredictRequest>(workload, random);
+  }
+  return streamed.SerializeAsString();
 }
 
 }  // namespace
@@ -63,7 +81,21 @@ std::vector<grpc::ByteBuffer> MakeRequests(const Workload& workload, int count, 
   std::mt19937_64 random(seed);
   std::vector<grpc::ByteBuffer> requests;
   requests.reserve(count);
-  for (int i = 0; i < count; ++i) requests.push_back(MakeRequest(workload, random));
+  for (int i = 0; i < count; ++i) {
+    const grpc::Slice slice(MakeRequest(workload, random));
+    requests.emplace_back(&slice, 1);
+  }
+  return requests;
+}
+
+std::vector<std::string> MakeStreamedRequests(const Workload& workload, int count,
+                                              std::chrono::nanoseconds timeout, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<std::string> requests;
+  requests.reserve(count);
+  for (int i = 0; i < count; ++i) {
+    requests.push_back(MakeStreamedRequest(workload, timeout, random));
+  }
   return requests;
 }
 

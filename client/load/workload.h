@@ -3,6 +3,7 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -26,12 +27,19 @@ struct Workload {
   int64_t num_samples = 1;
 };
 
+/// Different requests that take turns.
+constexpr int kDifferentRequests = 64;
+
 /// "/mdn.v1.MdnService/Predict".
 std::string MethodName(Rpc rpc);
 
 /// `count` requests as they go over the wire: the work of writing them is not the load's. x, and y,
 /// are evenly distributed over [-3, 3); the same for the same seed.
 std::vector<grpc::ByteBuffer> MakeRequests(const Workload& workload, int count, uint64_t seed);
+
+/// The same, each as the bytes of a StreamedRequest without its id.
+std::vector<std::string> MakeStreamedRequests(const Workload& workload, int count,
+                                              std::chrono::nanoseconds timeout, uint64_t seed);
 
 }  // namespace mdn::load
 

@@ -36,6 +36,7 @@ struct BenchFlags {
   absl::Duration duration = absl::Seconds(5);
   absl::Duration warmup = absl::Seconds(1);
   int64_t requests = load::LoadPhase().max_requests;
+  bool stream = false;
   int connections = 4;
   int threads = 1;
   pid_t server_pid = 0;
@@ -162,6 +163,7 @@ absl::Status Bench(const BenchFlags& flags, const Session& session) {
   options.security = session.security;
   options.connections = flags.connections;
   options.threads = flags.threads;
+  options.stream = flags.stream;
   options.timeout = absl::ToChronoNanoseconds(session.timeout);
   auto generator = load::LoadGenerator::Connect(options, ToWorkload(flags, *info));
   if (!generator.ok()) return generator.status();
@@ -245,6 +247,9 @@ void AddBearerFlags(CLI::App& command, BenchFlags* flags) {
       ->check(CLI::Range(1, 1024))
       ->type_name("N")
       ->capture_default_str();
+  command.add_flag("--stream", flags->stream,
+                   "Requests go over a stream on each connection, many in a message, instead of a "
+                   "call each");
   command
       .add_option("--server_pid", flags->server_pid,
                   "The server's process on this machine, to tell what a request costs it")

@@ -37,6 +37,8 @@ struct RowDraws {
   uint32_t highest_component;
   PhiloxKey key;
   uint64_t row;
+  // Samples come in pairs.
+  uint32_t first_pair;
 };
 
 constexpr float kLargest = std::numeric_limits<float>::max();
@@ -188,7 +190,8 @@ class RowSampler {
     const int64_t count = static_cast<int64_t>(samples.size()) / dims_;
     for (int64_t first = 0; first < count; first += kBatch) {
       PhiloxBlocks blocks[kUnits];
-      first_block.Generate(first / 2, blocks);
+      const uint32_t pair = row_.first_pair + static_cast<uint32_t>(first / 2);
+      first_block.Generate(pair, blocks);
       Floats z[kVectors];
       Normals<2, 3>(blocks, z);
       Words words[kVectors], chosen[kVectors];
@@ -202,7 +205,7 @@ class RowSampler {
       if (dims_ == 1) {
         PlaceScalars(chosen, z, valid, &samples[first]);
       } else {
-        DrawDimensions(z, first / 2);
+        DrawDimensions(z, pair);
         PlaceVectors(chosen, valid, &samples[first * dims_]);
       }
       if (!components.empty()) StoreComponents(chosen, valid, &components[first]);
@@ -377,6 +380,7 @@ size_t PowerOfTwoFrom(size_t size) {
 void DrawSamples(const MixtureRow& mixture, const SamplingOptions& options, int64_t row,
                  absl::Span<float> samples, absl::Span<int32_t> components) {
   assert(samples.size() % mixture.shape.dims == 0);
+  assert(options.first_sample % 2 == 0);
   assert(components.empty() || components.size() * mixture.shape.dims == samples.size());
   Numbers<double> cumulative(mixture.shape.components);
   CumulativeWeights(mixture.log_pi, options.pi_temperature, absl::MakeSpan(cumulative));
@@ -385,8 +389,9 @@ void DrawSamples(const MixtureRow& mixture, const SamplingOptions& options, int6
   const PhiloxKey key = {static_cast<uint32_t>(options.seed),
                          static_cast<uint32_t>(options.seed >> 32)};
   HWY_DYNAMIC_DISPATCH(DrawRow)
-  ({mixture, options.sigma_scale, thresholds, highest, key, static_cast<uint64_t>(row)}, samples,
-   components);
+  ({mixture, options.sigma_scale, thresholds, highest, key, static_cast<uint64_t>(row),
+    static_cast<uint32_t>(options.first_sample / 2)},
+   samples, components);
 }
 
 }  // namespace mdn

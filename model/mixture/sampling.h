@@ -15,6 +15,8 @@ struct SamplingOptions {
   float pi_temperature = 1;
   /// Multiplies every standard deviation. Finite, at least 0; 0: the component's mean.
   float sigma_scale = 1;
+  /// The index of the first sample to draw: even, at least 0.
+  int64_t first_sample = 0;
 };
 
 /// Draws from one row's mixture: choose a component, then draw only that one. samples [S, D];

@@ -176,6 +176,7 @@ SteadyTime BatchQueue::NextDue() const {
 void BatchQueue::Complete(TaskList done) {
   while (!done.empty()) {
     Task& task = done.PopFront();
+    task.followed_ = task.group_ != nullptr && !done.empty() && done.front().group_ == task.group_;
     task.Done(std::move(task.outcome_));
   }
 }

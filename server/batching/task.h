@@ -17,9 +17,10 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 /// constant; where it stands is guarded by the batcher's mutex.
 class Task {
  public:
-  /// x [rows, dim_in], checked, at least one row; it must live as long as the task.
-  Task(absl::Span<const float> x, int64_t rows, SteadyTime deadline)
-      : x_(x), rows_(rows), deadline_(deadline) {}
+  /// x [rows, dim_in], checked, at least one row; it must live as long as the task. `group`: what
+  /// it has in common with other tasks, if anything; see followed().
+  Task(absl::Span<const float> x, int64_t rows, SteadyTime deadline, const void* group = nullptr)
+      : x_(x), rows_(rows), deadline_(deadline), group_(group) {}
   virtual ~Task() = default;
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
@@ -38,6 +39,11 @@ class Task {
   /// may be destroyed within.
   virtual void Done(absl::Status status) = 0;
 
+ protected:
+  /// Within Done: the next task to be told, at once and on this thread, is of the same group. What
+  /// is better done for many of them together can wait for it.
+  bool followed() const { return followed_; }
+
  private:
   friend class BatchQueue;
   friend class TaskList;
@@ -52,6 +58,7 @@ class Task {
   const absl::Span<const float> x_;
   const int64_t rows_;
   const SteadyTime deadline_;
+  const void* const group_;
 
   // Guarded by the mutex around the BatchQueue, up to kDone.
   Stage stage_ = Stage::kNew;
@@ -60,6 +67,7 @@ class Task {
   int64_t turn_end_ = 0;    // and may take the rows before that one until others have had a turn.
   int64_t slices_out_ = 0;  // being evaluated
   absl::Status outcome_;    // The first failure stands.
+  bool followed_ = false;
   // Neighbours in the one TaskList that holds the task.
   Task* previous_ = nullptr;
   Task* next_ = nullptr;

@@ -49,6 +49,8 @@ class CallGate {
   absl::Status Reserve(int64_t bytes);
   /// `bytes`: what the call has reserved.
   void Leave(int64_t bytes = 0);
+  /// Of what an admitted call has reserved.
+  void Return(int64_t bytes) { bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
 
   /// From now on calls are refused.
   void Close();

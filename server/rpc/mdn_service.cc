@@ -20,11 +20,6 @@ void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
   spec.set_version(model.version);
 }
 
-absl::StatusOr<std::shared_ptr<ServedModel>> FindModel(const MdnService& service,
-                                                       const v1::ModelSpec& spec) {
-  return service.repository().Find(spec.name(), spec.version(), spec.label());
-}
-
 /// A method's place among those of MdnService.
 int MethodIndex(absl::string_view name) {
   const auto* const service = v1::ModelSpec::descriptor()->file()->FindServiceByName("MdnService");
@@ -115,7 +110,7 @@ class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService>
 
   absl::Status Prepare() {
     const MdnService& service = this->endpoint().service;
-    auto model = FindModel(service, this->request().model());
+    auto model = service.Find(this->request().model());
     if (!model.ok()) return model.status();
     model_ = *std::move(model);
     const ModelDescription& description = model_->description();
@@ -197,7 +192,7 @@ struct GetModelRpc {
   }
   static absl::Status Answer(const MdnService& service, const Request& request,
                              Response& response) {
-    const auto model = FindModel(service, request.model());
+    const auto model = service.Find(request.model());
     if (!model.ok()) return model.status();
     SetInfo(**model, service.limits(), response);
     return absl::OkStatus();

@@ -3,15 +3,21 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
+
+#include "absl/status/statusor.h"
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "server/limits.h"
 #include "server/repository/model_repository.h"
 #include "server/rpc/call.h"
+#include "server/rpc/open_streams.h"
 
 namespace mdn {
 
 /// The methods of MdnService, of which any can have responses of any type that gRPC can serialise.
-class AsyncMdnService final : public v1::MdnService::AsyncService {
+/// A stream's messages are bytes: StreamCall takes them apart.
+class AsyncMdnService final
+    : public v1::MdnService::WithRawMethod_Stream<v1::MdnService::AsyncService> {
  public:
   /// As RequestPredict does for PredictResponse. `method` counts in the order of the .proto.
   template <class Request>
@@ -30,13 +36,17 @@ class MdnService {
   MdnService(const ModelRepository& repository, const Limits& limits);
 
   grpc::Service& grpc_service() { return async_service_; }
-  /// Waits for `depth` calls of every method that evaluates, and for one of the others; whenever
-  /// one arrives another one waits in its place.
-  /// After the server has started.
+  /// Waits for `depth` calls of every unary method that evaluates, and for one of the others;
+  /// whenever one arrives another one waits in its place. After the server has started.
   static void Listen(CallEndpoint<MdnService>& endpoint, int depth);
 
   // What the calls use.
   AsyncMdnService& async_service() { return async_service_; }
+  /// See ModelRepository::Find.
+  absl::StatusOr<std::shared_ptr<ServedModel>> Find(const v1::ModelSpec& spec) const {
+    return repository_.Find(spec.name(), spec.version(), spec.label());
+  }
+  OpenStreams& open_streams() { return open_streams_; }
   const ModelRepository& repository() const { return repository_; }
   const Limits& limits() const { return limits_; }
 
@@ -44,6 +54,7 @@ class MdnService {
   AsyncMdnService async_service_;
   const ModelRepository& repository_;
   const Limits limits_;
+  OpenStreams open_streams_;
 };
 
 }  // namespace mdn

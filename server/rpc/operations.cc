@@ -36,14 +36,59 @@ absl::StatusOr<int64_t> BoundedProduct(absl::string_view field, int64_t rows, in
                                                  " is more than ", limit_name, " = ", limit));
 }
 
-/// `numbers` of 4 bytes each must fit into one message.
-absl::Status CheckResponseSize(int64_t numbers, const Limits& limits) {
-  const int64_t allowed = (limits.max_message_bytes - kResponseOverheadBytes) / 4;
-  if (numbers <= allowed) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "x: the response would hold ", numbers, " numbers; at most ", std::max<int64_t>(0, allowed),
-      " fit into max_message_bytes = ", limits.max_message_bytes,
-      ", so ask for fewer rows or samples at a time"));
+/// What an answer consists of: for every row its draws, each of some numbers of 4 bytes.
+struct AnswerSize {
+  int64_t rows = 0;
+  int64_t draws = 1;
+  int64_t numbers = 0;
+};
+
+// The parts of an answer that does not fit into one message, at most: small enough that a few of
+// them are no burden.
+constexpr int64_t kPartsInMessage = 4;
+
+/// The next part of an answer whose parts are of `most` numbers, if possible: whole rows, else an
+/// even number of one row's draws.
+AnswerPart NextPart(const AnswerSize& size, int64_t most, AnswerProgress& progress) {
+  AnswerPart part;
+  part.first_row = progress.next_row;
+  part.first_draw = progress.next_draw;
+  const int64_t numbers_per_row = size.draws * size.numbers;
+  if (numbers_per_row <= most || size.draws == 1) {
+    part.rows = std::min(size.rows - part.first_row, std::max<int64_t>(1, most / numbers_per_row));
+    part.draws = size.draws;
+    progress.next_row += part.rows;
+  } else {
+    part.rows = 1;
+    part.draws =
+        std::min(size.draws - part.first_draw, std::max<int64_t>(2, most / size.numbers / 2 * 2));
+    progress.next_draw += part.draws;
+    if (progress.next_draw == size.draws) {
+      progress.next_draw = 0;
+      ++progress.next_row;
+    }
+  }
+  progress.more = progress.next_row < size.rows;
+  return part;
+}
+
+/// What the response is to hold, and sets `rows` to it.
+absl::StatusOr<AnswerPart> ChoosePart(const AnswerSize& size, const Limits& limits,
+                                      AnswerProgress* progress, Rows& rows) {
+  const int64_t allowed =
+      std::max<int64_t>(0, (limits.max_message_bytes - kResponseOverheadBytes) / 4);
+  const int64_t numbers = size.rows * size.draws * size.numbers;
+  if (numbers <= allowed) return AnswerPart{0, size.rows, 0, size.draws};
+  const int64_t least = size.draws == 1 ? size.numbers : 2 * size.numbers;
+  if (progress == nullptr || least > allowed) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("x: the response would hold ", numbers, " numbers; at most ", allowed,
+                     " fit into max_message_bytes = ", limits.max_message_bytes,
+                     ", so ask for fewer rows or samples at a time"));
+  }
+  const AnswerPart part = NextPart(size, allowed / kPartsInMessage, *progress);
+  rows.Choose(part);
+  return part;
 }
 
 absl::StatusOr<float> AtLeastZero(absl::string_view field, float value) {
@@ -52,7 +97,8 @@ absl::StatusOr<float> AtLeastZero(absl::string_view field, float value) {
       absl::StrCat(field, ": got ", value, "; expected a finite number, at least 0"));
 }
 
-absl::StatusOr<SamplingOptions> ReadSampling(const v1::SampleRequest& request) {
+absl::StatusOr<SamplingOptions> ReadSampling(const v1::SampleRequest& request,
+                                             AnswerProgress* progress) {
   SamplingOptions options;
   if (request.has_pi_temperature()) {
     const auto value = AtLeastZero("pi_temperature", request.pi_temperature());
@@ -64,10 +110,14 @@ absl::StatusOr<SamplingOptions> ReadSampling(const v1::SampleRequest& request) {
     if (!value.ok()) return value.status();
     options.sigma_scale = *value;
   }
-  options.seed = request.seed();
-  if (!request.has_seed() && getentropy(&options.seed, sizeof(options.seed)) != 0) {
+  if (request.has_seed()) {
+    options.seed = request.seed();
+  } else if (progress != nullptr && progress->seed.has_value()) {
+    options.seed = *progress->seed;
+  } else if (getentropy(&options.seed, sizeof(options.seed)) != 0) {
     return absl::InternalError("the system gave no random seed");
   }
+  if (progress != nullptr) progress->seed = options.seed;
   return options;
 }
 
@@ -101,6 +151,7 @@ absl::StatusOr<Rows> Rows::Read(const v1::Tensor& x, v1::TensorEncoding encoding
   if (!response_encoding.ok()) return response_encoding.status();
 
   Rows rows(*std::move(reader));
+  rows.dim_in_ = model.dim_in;
   rows.leading_ = shape.first(shape.size() - 1);
   rows.count_ = static_cast<int64_t>(rows.x_.values().size()) / model.dim_in;
   rows.encoding_ = *response_encoding;
@@ -111,19 +162,24 @@ absl::StatusOr<Rows> Rows::Read(const v1::Tensor& x, v1::TensorEncoding encoding
   return rows;
 }
 
+void Rows::Choose(const AnswerPart& part) {
+  first_ = part.first_row;
+  count_ = part.rows;
+  chosen_ = true;
+}
+
 absl::StatusOr<PredictOperation> PredictOperation::Create(const v1::PredictRequest& request,
                                                           const ModelShape& model,
                                                           const Limits& limits,
-                                                          WireMessage& response) {
+                                                          WireMessage& response,
+                                                          AnswerProgress* progress) {
   absl::StatusOr<Rows> rows = Rows::Read(request.x(), request.encoding(), model, limits);
   if (!rows.ok()) return rows.status();
   const int64_t k = model.mixture.components;
   const int64_t d = model.mixture.dims;
   const int64_t numbers_per_row = k * (1 + 2 * d + (model.mixture.full_covariance ? d * d : 0));
-  if (absl::Status status = CheckResponseSize(rows->count() * numbers_per_row, limits);
-      !status.ok()) {
-    return status;
-  }
+  const auto part = ChoosePart({rows->count(), 1, numbers_per_row}, limits, progress, *rows);
+  if (!part.ok()) return part.status();
   PredictOperation operation(*std::move(rows));
   operation.BeginResponse(model, response);
   return operation;
@@ -160,8 +216,8 @@ void PredictOperation::Consume(const Mixture& mixture, int64_t begin, int64_t fi
 
 absl::StatusOr<SampleOperation> SampleOperation::Create(const v1::SampleRequest& request,
                                                         const ModelShape& model,
-                                                        const Limits& limits,
-                                                        WireMessage& response) {
+                                                        const Limits& limits, WireMessage& response,
+                                                        AnswerProgress* progress) {
   absl::StatusOr<Rows> rows = Rows::Read(request.x(), request.encoding(), model, limits);
   if (!rows.ok()) return rows.status();
   if (request.num_samples() < 0) {
@@ -174,16 +230,15 @@ absl::StatusOr<SampleOperation> SampleOperation::Create(const v1::SampleRequest&
                      "max_samples_per_request", limits.max_samples_per_request);
   if (!draws.ok()) return draws.status();
   const int64_t numbers_per_draw = model.mixture.dims + (request.return_components() ? 1 : 0);
-  if (absl::Status status =
-          CheckResponseSize(rows->count() * num_samples * numbers_per_draw, limits);
-      !status.ok()) {
-    return status;
-  }
-  const absl::StatusOr<SamplingOptions> sampling = ReadSampling(request);
+  absl::StatusOr<SamplingOptions> sampling = ReadSampling(request, progress);
   if (!sampling.ok()) return sampling.status();
+  const auto part =
+      ChoosePart({rows->count(), num_samples, numbers_per_draw}, limits, progress, *rows);
+  if (!part.ok()) return part.status();
+  sampling->first_sample = part->first_draw;
 
   SampleOperation operation(*std::move(rows));
-  operation.num_samples_ = num_samples;
+  operation.num_samples_ = part->draws;
   operation.sampling_ = *sampling;
   operation.BeginResponse(model, request.return_components(), response);
   return operation;
@@ -214,8 +269,8 @@ void SampleOperation::Consume(const Mixture& mixture, int64_t begin, int64_t fir
   std::vector<int32_t> components(components_ == nullptr ? 0 : num_samples_);
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t row = first_row + i;
-    DrawSamples(mixture.Row(begin + i), sampling_, row, samples_.subspan(row * numbers, numbers),
-                absl::MakeSpan(components));
+    DrawSamples(mixture.Row(begin + i), sampling_, rows_.first() + row,
+                samples_.subspan(row * numbers, numbers), absl::MakeSpan(components));
     WriteComponents(components, row);
   }
 }
@@ -230,7 +285,7 @@ void SampleOperation::WriteComponents(absl::Span<const int32_t> components, int6
 
 absl::StatusOr<LogLikelihoodOperation> LogLikelihoodOperation::Create(
     const v1::LogLikelihoodRequest& request, const ModelShape& model, const Limits& limits,
-    WireMessage& response) {
+    WireMessage& response, AnswerProgress* progress) {
   absl::StatusOr<Rows> rows = Rows::Read(request.x(), request.encoding(), model, limits);
   if (!rows.ok()) return rows.status();
   absl::StatusOr<TensorReader> y = TensorReader::Read("y", request.y());
@@ -251,10 +306,13 @@ absl::StatusOr<LogLikelihoodOperation> LogLikelihoodOperation::Create(
   const absl::StatusOr<int64_t> densities = BoundedProduct(
       "y", rows->count(), points, "max_samples_per_request", limits.max_samples_per_request);
   if (!densities.ok()) return densities.status();
-  if (absl::Status status = CheckResponseSize(*densities, limits); !status.ok()) return status;
+  const auto part = ChoosePart({rows->count(), points, 1}, limits, progress, *rows);
+  if (!part.ok()) return part.status();
 
   LogLikelihoodOperation operation(*std::move(rows), *std::move(y));
   operation.points_ = points;
+  operation.part_points_ = part->draws;
+  operation.first_point_ = part->first_draw;
   operation.BeginResponse(model, one_each, response);
   return operation;
 }
@@ -263,7 +321,7 @@ void LogLikelihoodOperation::BeginResponse(const ModelShape& model, bool one_eac
                                            WireMessage& response) {
   using Response = v1::LogLikelihoodResponse;
   const Shape shape =
-      one_each ? Extended(rows_.leading(), {}) : Extended(rows_.leading(), {points_});
+      one_each ? Extended(rows_.leading(), {}) : Extended(rows_.leading(), {part_points_});
   const size_t bytes = SpecFieldBytes(model.name, model.version) + TensorFieldBytes(shape);
   response.Allocate(bytes, bytes);  // The numbers end there.
   response.WriteSpec(Response::kModelFieldNumber, model.name, model.version);
@@ -273,11 +331,12 @@ void LogLikelihoodOperation::BeginResponse(const ModelShape& model, bool one_eac
 
 void LogLikelihoodOperation::Consume(const Mixture& mixture, int64_t begin, int64_t first_row,
                                      int64_t rows) {
-  const int64_t numbers = points_ * mixture.shape.dims;
+  const int64_t dims = mixture.shape.dims;
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t row = first_row + i;
-    LogDensity(mixture.Row(begin + i), y_.values().subspan(row * numbers, numbers),
-               log_likelihood_.subspan(row * points_, points_));
+    const int64_t first = (rows_.first() + row) * points_ + first_point_;
+    LogDensity(mixture.Row(begin + i), y_.values().subspan(first * dims, part_points_ * dims),
+               log_likelihood_.subspan(row * part_points_, part_points_));
   }
 }
 

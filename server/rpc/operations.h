@@ -2,6 +2,7 @@
 #define MDN_SERVER_RPC_OPERATIONS_H_
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -21,6 +22,9 @@
 //   - turns the mixtures of any of its rows into their numbers of the response in Consume, which
 //     may run for different rows at the same time. The response is whole when that has been done
 //     for every row.
+// Without a progress the response is the whole answer, and one that is too large is refused. With
+// one it is the next part, and so is that of the next operation that is created for the same
+// request with the same progress.
 // Request and response must outlive the operation.
 
 namespace mdn {
@@ -34,23 +38,54 @@ struct ModelShape {
   int64_t version = 0;
 };
 
-/// The rows of a request's x.
+/// Which part of an answer a response holds: for each of some rows some draws, which are samples,
+/// or points of y.
+struct AnswerPart {
+  int64_t first_row = 0;
+  int64_t rows = 0;
+  int64_t first_draw = 0;
+  int64_t draws = 1;
+};
+
+/// How far an answer has got that may come in parts.
+struct AnswerProgress {
+  int64_t next_row = 0;
+  /// Of that row.
+  int64_t next_draw = 0;
+  /// Another part follows.
+  bool more = false;
+  /// That the parts have in common.
+  std::optional<uint64_t> seed;
+};
+
+/// The rows of a request's x, and later those of a part of its answer.
 class Rows {
  public:
   static absl::StatusOr<Rows> Read(const v1::Tensor& x, v1::TensorEncoding encoding,
                                    const ModelShape& model, const Limits& limits);
 
-  absl::Span<const float> x() const { return x_.values(); }
+  /// Chooses the rows of one of several parts. The leading dimension is their number then.
+  void Choose(const AnswerPart& part);
+
+  absl::Span<const float> x() const {
+    return x_.values().subspan(first_ * dim_in_, count_ * dim_in_);
+  }
+  int64_t first() const { return first_; }
   int64_t count() const { return count_; }
   /// x's shape without its last dimension.
-  absl::Span<const int64_t> leading() const { return leading_; }
+  absl::Span<const int64_t> leading() const {
+    return chosen_ ? absl::MakeConstSpan(&count_, 1) : leading_;
+  }
   v1::TensorEncoding response_encoding() const { return encoding_; }
 
  private:
   explicit Rows(TensorReader x) : x_(std::move(x)) {}
   TensorReader x_;
+  int64_t dim_in_ = 0;
+  int64_t first_ = 0;
   int64_t count_ = 0;
   absl::Span<const int64_t> leading_;
+  bool chosen_ = false;
   v1::TensorEncoding encoding_ = v1::TENSOR_ENCODING_VALUES;
 };
 
@@ -58,11 +93,12 @@ class PredictOperation {
  public:
   static absl::StatusOr<PredictOperation> Create(const v1::PredictRequest& request,
                                                  const ModelShape& model, const Limits& limits,
-                                                 WireMessage& response);
+                                                 WireMessage& response,
+                                                 AnswerProgress* progress = nullptr);
   const Rows& rows() const { return rows_; }
   /// No row needs to be evaluated.
   bool empty() const { return rows_.count() == 0; }
-  /// Uses rows [begin, begin + rows) of `mixture` for rows [first_row, …) of the request.
+  /// Uses rows [begin, begin + rows) of `mixture` for rows [first_row, …) of rows().
   void Consume(const Mixture& mixture, int64_t begin, int64_t first_row, int64_t rows);
 
  private:
@@ -81,7 +117,8 @@ class SampleOperation {
  public:
   static absl::StatusOr<SampleOperation> Create(const v1::SampleRequest& request,
                                                 const ModelShape& model, const Limits& limits,
-                                                WireMessage& response);
+                                                WireMessage& response,
+                                                AnswerProgress* progress = nullptr);
   const Rows& rows() const { return rows_; }
   bool empty() const { return rows_.count() == 0; }
   void Consume(const Mixture& mixture, int64_t begin, int64_t first_row, int64_t rows);
@@ -92,6 +129,7 @@ class SampleOperation {
   void WriteComponents(absl::Span<const int32_t> components, int64_t row);
 
   Rows rows_;
+  /// For each row, in this part.
   int64_t num_samples_ = 1;
   SamplingOptions sampling_;
   absl::Span<float> samples_;
@@ -104,7 +142,8 @@ class LogLikelihoodOperation {
  public:
   static absl::StatusOr<LogLikelihoodOperation> Create(const v1::LogLikelihoodRequest& request,
                                                        const ModelShape& model,
-                                                       const Limits& limits, WireMessage& response);
+                                                       const Limits& limits, WireMessage& response,
+                                                       AnswerProgress* progress = nullptr);
   const Rows& rows() const { return rows_; }
   bool empty() const { return rows_.count() == 0 || points_ == 0; }
   void Consume(const Mixture& mixture, int64_t begin, int64_t first_row, int64_t rows);
@@ -115,8 +154,10 @@ class LogLikelihoodOperation {
 
   Rows rows_;
   TensorReader y_;
-  /// Points of y for each row.
+  /// Points of y for each row, those of this part, and which comes first.
   int64_t points_ = 1;
+  int64_t part_points_ = 1;
+  int64_t first_point_ = 0;
   absl::Span<float> log_likelihood_;
 };
 

@@ -12,16 +12,6 @@ constexpr size_t kMaxMessageBytes = 1024;
 // What it takes to work off a full queue of small rows.
 constexpr int kRetryDelayMs = 50;
 
-std::string RetryDetails(const grpc::Status& status) {
-  google::rpc::RetryInfo retry;
-  retry.mutable_retry_delay()->set_nanos(kRetryDelayMs * 1'000'000);
-  google::rpc::Status details;
-  details.set_code(status.error_code());
-  details.set_message(status.error_message());
-  details.add_details()->PackFrom(retry);
-  return details.SerializeAsString();
-}
-
 /// At most kMaxMessageBytes, not in the middle of a UTF-8 character.
 std::string Cut(absl::string_view message) {
   if (message.size() <= kMaxMessageBytes) return std::string(message);
@@ -32,12 +22,25 @@ std::string Cut(absl::string_view message) {
 
 }  // namespace
 
+google::rpc::Status ToRpcStatus(const absl::Status& status) {
+  google::rpc::Status rpc_status;
+  rpc_status.set_code(static_cast<int>(status.code()));
+  rpc_status.set_message(Cut(status.message()));
+  if (absl::IsResourceExhausted(status)) {
+    google::rpc::RetryInfo retry;
+    retry.mutable_retry_delay()->set_nanos(kRetryDelayMs * 1'000'000);
+    rpc_status.add_details()->PackFrom(retry);
+  }
+  return rpc_status;
+}
+
 grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContext& context) {
   if (status.ok()) return grpc::Status::OK;
-  grpc::Status plain(static_cast<grpc::StatusCode>(status.code()), Cut(status.message()));
-  if (!absl::IsResourceExhausted(status)) return plain;
+  const google::rpc::Status rpc_status = ToRpcStatus(status);
+  const auto code = static_cast<grpc::StatusCode>(rpc_status.code());
+  if (rpc_status.details().empty()) return grpc::Status(code, rpc_status.message());
   context.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(kRetryDelayMs));
-  return grpc::Status(plain.error_code(), plain.error_message(), RetryDetails(plain));
+  return grpc::Status(code, rpc_status.message(), rpc_status.SerializeAsString());
 }
 
 }  // namespace mdn

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "tests/integration/fake_model_server.h"
 
 namespace mdn {

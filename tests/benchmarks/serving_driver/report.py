@@ -167,6 +167,11 @@ def goals(results):
     for width in results.widths("bulk"):
         g.add(f"1024 rows: rows/s / echo, H={width}",
               results.ratio("bulk", width, OURS, ECHO, ROWS), 0.7, 0.9, False)
+    for width in results.widths("streamed"):
+        calls = results.median("peak", width, OURS, ROWS)
+        if calls:
+            g.add(f"rows/s over streams / over calls, H={width}",
+                  results.median("streamed", width, OURS, ROWS) / calls, 4, 10, False)
     for width in results.widths("draws"):
         g.add(f"1000 draws: requests/s / echo, H={width}",
               results.ratio("draws", width, OURS, ECHO, RATE), 0.8, 0.95, False)

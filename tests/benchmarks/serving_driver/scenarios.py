@@ -46,6 +46,8 @@ SCENARIOS = (
              widths=(50, 128, 512, 1024), quick_widths=(50, 1024), quick_servers=QUICK),
     Scenario("peak", "512 requests under way, one row each", (ECHO, OURS, TORCH, UNBATCHED, PLAIN),
              {"concurrency": 512, "connections": 8}, widths=(50, 128, 512, 1024)),
+    Scenario("streamed", "512 requests under way, one row each, over streams", (OURS,),
+             {"concurrency": 512, "connections": 8, "stream": "true"}),
     Scenario("one_caller", "one request under way", (ECHO, OURS, TORCH, PLAIN),
              {"concurrency": 1, "connections": 1}),
     Scenario("tail", "Poisson arrivals at 70 % of the peak", (ECHO, OURS, PLAIN),
