@@ -75,7 +75,8 @@ absl::Status Server::Build() {
   SecureTransport(builder, options_.limits);
   std::vector<int> ports(options_.listen.size(), 0);
   for (size_t i = 0; i < ports.size(); ++i) {
-    builder.AddListeningPort(options_.listen[i], Credentials(options_.listen[i]), &ports[i]);
+    credentials_.push_back(Credentials(options_.listen[i]));
+    builder.AddListeningPort(options_.listen[i], credentials_.back(), &ports[i]);
   }
   builder.RegisterService(&mdn_service_.grpc_service());
   builder.RegisterService(&repository_service_.grpc_service());

@@ -86,6 +86,8 @@ class Server {
   std::unique_ptr<CallEndpoint<ModelRepositoryService>> repository_endpoint_,
       administration_endpoint_;
   std::unique_ptr<CallEndpoint<HealthService>> check_endpoint_, watch_endpoint_;
+  /// Of each address; TLS asks them at every handshake.
+  std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
   PollingPlaces places_;
