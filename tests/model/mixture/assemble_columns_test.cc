@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "absl/base/casts.h"
 #include "hwy/aligned_allocator.h"
 #include "model/mixture/noise_model.h"
 #include "tests/model/mixture/simd_target_loop.h"
@@ -82,7 +83,8 @@ void ExpectSameBits(const Mixture& mixture, const Mixture& expected) {
     ASSERT_EQ(numbers.size(), (expected.*array).size());
     for (size_t i = 0; i < numbers.size(); ++i) {
       if (std::isnan(numbers[i]) && std::isnan((expected.*array)[i])) continue;
-      ASSERT_EQ(std::memcmp(&numbers[i], &(expected.*array)[i], sizeof(float)), 0)
+      ASSERT_EQ(absl::bit_cast<uint32_t>(numbers[i]),
+                absl::bit_cast<uint32_t>((expected.*array)[i]))
           << numbers[i] << " for " << (expected.*array)[i] << ", number " << i;
     }
   }

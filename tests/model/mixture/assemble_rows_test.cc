@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/base/casts.h"
 #include "model/mixture/noise_model.h"
 #include "tests/model/mixture/simd_target_loop.h"
 #include "tests/support/noise_models.h"
@@ -95,7 +96,8 @@ void ExpectSameBits(const Mixture& mixture, const Mixture& expected) {
     const std::vector<float>& numbers = mixture.*array;
     ASSERT_EQ(numbers.size(), (expected.*array).size());
     for (size_t i = 0; i < numbers.size(); ++i) {
-      ASSERT_EQ(std::memcmp(&numbers[i], &(expected.*array)[i], sizeof(float)), 0)
+      ASSERT_EQ(absl::bit_cast<uint32_t>(numbers[i]),
+                absl::bit_cast<uint32_t>((expected.*array)[i]))
           << numbers[i] << " for " << (expected.*array)[i];
     }
   }

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "absl/base/casts.h"
 #include "model/engine/native/aligned_memory.h"
 #include "model/engine/native/packed_layer.h"
 #include "tests/model/mixture/simd_target_loop.h"
@@ -116,7 +116,7 @@ void ExpectBitsOfRows(const Layer& layer, int64_t groups, int64_t vectors, Activ
       if (layer.IsPadding(column)) continue;
       const float number =
           layer.IsOutput(column) ? expected[row * layer.out_columns() + column] : kUntouched;
-      ASSERT_EQ(std::memcmp(&out.At(row, column), &number, sizeof(number)), 0)
+      ASSERT_EQ(absl::bit_cast<uint32_t>(out.At(row, column)), absl::bit_cast<uint32_t>(number))
           << groups << " groups of " << vectors << " vectors, row " << row << ", column " << column
           << ": " << out.At(row, column) << " for " << number;
     }
