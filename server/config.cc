@@ -73,6 +73,9 @@ ABSL_FLAG(
     int, threads, 0,
     "Batches evaluated at the same time. 0: as many as this process may use processors, by its "
     "affinity and its control group's limit.");
+ABSL_FLAG(std::string, metrics_listen, "",
+          "Where to answer /metrics for Prometheus, /healthz and /readyz over HTTP, HOST:PORT such "
+          "as 127.0.0.1:9464. Empty: nowhere. There is no encryption, and whoever asks is told.");
 ABSL_FLAG(absl::Duration, lame_duck, absl::Seconds(5),
           "On SIGTERM: how long calls are still taken while health says NOT_SERVING, so that "
           "callers and balancers turn away before the drain begins. SIGINT goes without.");
@@ -103,16 +106,17 @@ absl::Status CheckDuration(absl::string_view flag, absl::Duration value, absl::D
                     absl::StrCat("0 to ", absl::FormatDuration(most)));
 }
 
+bool IsHostAndPort(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  int port = -1;
+  return colon != absl::string_view::npos && colon > 0 &&
+         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 && port <= 65535;
+}
+
 absl::Status CheckAddress(const std::string& address) {
   constexpr absl::string_view kUnix = "unix:";
   if (absl::StartsWith(address, kUnix) && address.size() > kUnix.size()) return absl::OkStatus();
-  const size_t colon = address.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos && colon > 0 &&
-      absl::SimpleAtoi(absl::string_view(address).substr(colon + 1), &port) && port >= 0 &&
-      port <= 65535) {
-    return absl::OkStatus();
-  }
+  if (IsHostAndPort(address)) return absl::OkStatus();
   return OutOfRange("listen", absl::StrCat("'", address, "'"),
                     "HOST:PORT with a port from 0 to 65535, or unix:PATH");
 }
@@ -205,6 +209,10 @@ absl::Status CheckRest(const Config& config) {
   for (const std::string& address : config.listen) {
     if (absl::Status status = CheckAddress(address); !status.ok()) return status;
   }
+  if (!config.metrics_listen.empty() && !IsHostAndPort(config.metrics_listen)) {
+    return OutOfRange("metrics_listen", absl::StrCat("'", config.metrics_listen, "'"),
+                      "HOST:PORT with a port from 0 to 65535, or nothing");
+  }
   for (const absl::Status& status :
        {CheckRange("threads", config.threads, 1, 1024),
         CheckRange("max_inflight_requests", config.max_inflight_requests, 1, 1 << 20),
@@ -240,6 +248,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   }
   config.engine = absl::GetFlag(FLAGS_engine);
   config.listen = absl::GetFlag(FLAGS_listen);
+  config.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   config.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
   config.threads = absl::GetFlag(FLAGS_threads);
   if (config.threads == 0) config.threads = UsableCpus();
@@ -267,7 +276,8 @@ std::string ConfigHelp() {
       "mdn_server serves a mixture density network over gRPC.\n\n"
       "  mdn_server --model=PATH [--listen=127.0.0.1:50051] [flags]\n"
       "  mdn_server --model_repository=DIR [--listen=127.0.0.1:50051] [flags]\n\n"
-      "It prints 'listening on ADDRESS' for each address, with --model once it is ready. SIGTERM,\n"
+      "It prints 'listening on ADDRESS' for each address, with --model once it is ready, and then\n"
+      "'metrics on ADDRESS' where --metrics_listen asks for it. SIGTERM,\n"
       "after --lame_duck, and SIGINT end it after the calls in flight; a second one at once.\n"
       "\nFlags:\n",
       FlagsHelp(kSources),

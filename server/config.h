@@ -24,6 +24,8 @@ struct Config {
   RepositoryConfig repository;
   /// HOST:PORT or unix:PATH each; at least one.
   std::vector<std::string> listen;
+  /// HOST:PORT; empty: no monitoring.
+  std::string metrics_listen;
   LoadOptions load;
   SecurityFiles security;
   Limits limits;

@@ -96,17 +96,20 @@ absl::Status Server::Build() {
     addresses_.push_back(WithPort(options_.listen[i], ports[i]));
   }
 
-  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, &options_.access});
-  stream_endpoint_.reset(
-      new CallEndpoint<MdnService>{mdn_service_, *queue_, stream_gate_, &options_.access});
+  mdn_endpoint_.reset(
+      new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, rpc_metrics_, &options_.access});
+  stream_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, stream_gate_,
+                                                      rpc_metrics_, &options_.access});
   repository_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
-      repository_service_, *queue_, administration_gate_, &options_.access});
+      repository_service_, *queue_, administration_gate_, rpc_metrics_, &options_.access});
   const bool is_open = options_.open_administration && options_.access.is_open_to(Role::kCall);
   administration_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
-      repository_service_, *queue_, administration_gate_, is_open ? nullptr : &options_.access,
-      Role::kAdminister});
-  check_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_});
-  watch_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_});
+      repository_service_, *queue_, administration_gate_, rpc_metrics_,
+      is_open ? nullptr : &options_.access, Role::kAdminister});
+  check_endpoint_.reset(
+      new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_, rpc_metrics_});
+  watch_endpoint_.reset(
+      new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_, rpc_metrics_});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
   StreamCall::Listen(*stream_endpoint_, kListeningStreams);
   HealthService::Listen(*check_endpoint_, *watch_endpoint_, kListeningHealthCalls);

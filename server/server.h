@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/limits.h"
+#include "server/observability/rpc_metrics.h"
 #include "server/repository/model_repository.h"
 #include "server/rpc/call.h"
 #include "server/rpc/health_service.h"
@@ -56,6 +57,12 @@ class Server {
   /// As given in the options, with the ports that were picked.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
+  const RpcMetrics& rpc_metrics() const { return rpc_metrics_; }
+  /// What health says of the server as a whole.
+  bool IsServing() const {
+    return health_service_.Status("") == grpc::health::v1::HealthCheckResponse::SERVING;
+  }
+
   /// Health turns NOT_SERVING for good; calls are taken as before.
   void StopServing() { health_service_.StopServing(); }
   /// StopServing; then calls that come are refused as UNAVAILABLE, and those in flight end, if
@@ -72,6 +79,7 @@ class Server {
 
   const Options options_;
   ModelRepository& repository_;
+  RpcMetrics rpc_metrics_;
   CallGate gate_;
   /// Health is answered to the very end.
   CallGate check_gate_, watch_gate_;

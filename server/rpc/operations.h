@@ -12,6 +12,7 @@
 #include "model/mixture/mixture.h"
 #include "model/mixture/sampling.h"
 #include "server/limits.h"
+#include "server/repository/served_model.h"
 #include "server/rpc/tensor_codec.h"
 #include "server/rpc/wire_message.h"
 
@@ -91,6 +92,8 @@ class Rows {
 
 class PredictOperation {
  public:
+  static constexpr RowPurpose kPurpose = RowPurpose::kPredict;
+
   static absl::StatusOr<PredictOperation> Create(const v1::PredictRequest& request,
                                                  const ModelShape& model, const Limits& limits,
                                                  WireMessage& response,
@@ -115,6 +118,8 @@ class PredictOperation {
 
 class SampleOperation {
  public:
+  static constexpr RowPurpose kPurpose = RowPurpose::kSample;
+
   static absl::StatusOr<SampleOperation> Create(const v1::SampleRequest& request,
                                                 const ModelShape& model, const Limits& limits,
                                                 WireMessage& response,
@@ -140,6 +145,8 @@ class SampleOperation {
 
 class LogLikelihoodOperation {
  public:
+  static constexpr RowPurpose kPurpose = RowPurpose::kLogLikelihood;
+
   static absl::StatusOr<LogLikelihoodOperation> Create(const v1::LogLikelihoodRequest& request,
                                                        const ModelShape& model,
                                                        const Limits& limits, WireMessage& response,

@@ -14,7 +14,7 @@ absl::Status Malformed() {
 }  // namespace
 
 void StreamCall::Listen(CallEndpoint<MdnService>& endpoint, int depth) {
-  for (int i = 0; i < depth; ++i) (new StreamCall(endpoint))->Listen();
+  ListenForCalls<StreamCall>(endpoint, depth);
 }
 
 void StreamCall::Listen() {
@@ -29,7 +29,8 @@ void StreamCall::Arrived(bool ok) {
     Delete();
     return;
   }
-  (new StreamCall(endpoint_))->Listen();
+  record_.Arrived();
+  (new StreamCall(endpoint_, record_.method()))->Listen();
   deadline_ = Deadline(context_);
   const absl::Status status = endpoint_.Admit(context_);
   admitted_ = status.ok();
@@ -171,6 +172,7 @@ void StreamCall::Continue(std::unique_ptr<StreamedEvaluation> evaluation) {
 void StreamCall::Reserve(std::unique_ptr<StreamedEvaluation> evaluation, absl::Status status) {
   if (status.ok()) status = endpoint_.gate.Reserve(evaluation->bytes());
   if (!status.ok()) {
+    record_.method().CountRejection(status);
     evaluation->Fail(status);
     status = endpoint_.gate.Reserve(evaluation->bytes());
     if (!status.ok()) return End(status);  // There is no memory even to say so.
@@ -196,7 +198,10 @@ void StreamCall::Submit(std::unique_ptr<StreamedEvaluation> evaluation) {
 void StreamCall::Evaluated(StreamedEvaluation& evaluation, const absl::Status& status,
                            bool followed) {
   const int64_t rows = evaluation.task()->rows();
-  if (!status.ok()) evaluation.SetError(status);
+  if (!status.ok()) {
+    record_.method().CountRejection(status);
+    evaluation.SetError(status);
+  }
   {
     std::unique_lock<std::mutex> lock(mutex_);
     window_.RemoveRows(rows);
@@ -265,6 +270,7 @@ void StreamCall::Act(std::unique_lock<std::mutex> lock) {
     finishing_ = true;
     ++references_;
     lock.unlock();
+    record_.Handled(*end_);
     stream_.Finish(ToGrpcStatus(*end_, context_), &finished_event_);
   }
 }

@@ -32,16 +32,20 @@ namespace mdn {
 /// is still to come, and each one that is being handled, holds a reference.
 class StreamCall final : public OpenStreams::Stream, public StreamedEvaluation::Owner {
  public:
+  static constexpr RpcMethod kMethod{"mdn.v1.MdnService", "Stream", "bidi_stream"};
+
   /// Waits for `depth` streams; whenever one arrives another one waits in its place.
   static void Listen(CallEndpoint<MdnService>& endpoint, int depth);
+
+  StreamCall(CallEndpoint<MdnService>& endpoint, MethodMetrics& metrics)
+      : endpoint_(endpoint), record_(metrics), window_(endpoint.service.limits()) {}
+  /// Waits for one.
+  void Listen();
 
   void Drain() override;
 
  private:
-  explicit StreamCall(CallEndpoint<MdnService>& endpoint)
-      : endpoint_(endpoint), window_(endpoint.service.limits()) {}
   ~StreamCall() = default;
-  void Listen();
 
   // Events.
   void Arrived(bool ok);
@@ -88,6 +92,7 @@ class StreamCall final : public OpenStreams::Stream, public StreamedEvaluation::
   /// The arrival and the going; everything else adds its own.
   std::atomic<int> references_{2};
   bool admitted_ = false;
+  CallRecord record_;
   SteadyTime deadline_;
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&context_};

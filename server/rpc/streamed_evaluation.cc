@@ -40,6 +40,7 @@ void StreamedEvaluation::RowsTask::Consume(const Mixture& mixture, int64_t begin
 }
 
 void StreamedEvaluation::RowsTask::Done(absl::Status status) {
+  if (status.ok()) evaluation_.model_->CountAnswered(evaluation_.purpose_, rows());
   evaluation_.owner_.Evaluated(evaluation_, status, followed());
 }
 
@@ -87,6 +88,7 @@ absl::Status StreamedEvaluation::Create(const MdnService& service, const Request
   const ModelDescription& description = model_->description();
   const ModelShape shape{model_->engine().dim_in(), model_->engine().shape(), description.name,
                          description.version};
+  purpose_ = Operation::kPurpose;
   auto operation = Operation::Create(request, shape, service.limits(), response_, &progress_);
   if (!operation.ok()) return operation.status();
   // The request is held twice: parsed, and as it was on the wire or decoded.

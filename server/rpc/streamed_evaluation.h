@@ -96,6 +96,7 @@ class StreamedEvaluation {
   std::shared_ptr<ServedModel> model_;
   std::variant<std::monostate, PredictOperation, SampleOperation, LogLikelihoodOperation>
       operation_;
+  RowPurpose purpose_ = RowPurpose::kPredict;
   std::optional<RowsTask> task_;
   AnswerProgress progress_;
   /// The field of StreamedResponse, and its content, whole when the task is done.
