@@ -73,6 +73,19 @@ ABSL_FLAG(
     int, threads, 0,
     "Batches evaluated at the same time. 0: as many as this process may use processors, by its "
     "affinity and its control group's limit.");
+ABSL_FLAG(std::string, log_format, "text",
+          "How the log is written to the standard error: text, or json, an object a line.");
+ABSL_FLAG(std::string, log_level, "info",
+          "What the log tells: error, warning, info or debug. While the server runs, SIGUSR1 makes "
+          "it tell more and SIGUSR2 less.");
+ABSL_FLAG(std::string, access_log, "off",
+          "The calls of models that have a line in the log each: off, errors or all. A caller that "
+          "sent no x-request-id is told the one in its line, as trailing metadata.");
+ABSL_FLAG(double, access_log_sample, 1,
+          "With --access_log=all: the share of the calls that succeed which are logged.");
+ABSL_FLAG(std::string, metrics_listen, "",
+          "Where to answer /metrics for Prometheus, /healthz and /readyz over HTTP, HOST:PORT such "
+          "as 127.0.0.1:9464. Empty: nowhere. There is no encryption, and whoever asks is told.");
 ABSL_FLAG(absl::Duration, lame_duck, absl::Seconds(5),
           "On SIGTERM: how long calls are still taken while health says NOT_SERVING, so that "
           "callers and balancers turn away before the drain begins. SIGINT goes without.");
@@ -103,16 +116,17 @@ absl::Status CheckDuration(absl::string_view flag, absl::Duration value, absl::D
                     absl::StrCat("0 to ", absl::FormatDuration(most)));
 }
 
+bool IsHostAndPort(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  int port = -1;
+  return colon != absl::string_view::npos && colon > 0 &&
+         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 && port <= 65535;
+}
+
 absl::Status CheckAddress(const std::string& address) {
   constexpr absl::string_view kUnix = "unix:";
   if (absl::StartsWith(address, kUnix) && address.size() > kUnix.size()) return absl::OkStatus();
-  const size_t colon = address.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos && colon > 0 &&
-      absl::SimpleAtoi(absl::string_view(address).substr(colon + 1), &port) && port >= 0 &&
-      port <= 65535) {
-    return absl::OkStatus();
-  }
+  if (IsHostAndPort(address)) return absl::OkStatus();
   return OutOfRange("listen", absl::StrCat("'", address, "'"),
                     "HOST:PORT with a port from 0 to 65535, or unix:PATH");
 }
@@ -183,6 +197,32 @@ absl::StatusOr<SecurityFiles> SecurityFromFlags() {
   return files;
 }
 
+absl::Status LogFromFlags(Config& config) {
+  const std::string format = absl::GetFlag(FLAGS_log_format);
+  if (format != "text" && format != "json") {
+    return OutOfRange("log_format", absl::StrCat("'", format, "'"), "text or json");
+  }
+  config.log_format = format == "json" ? LogFormat::kJson : LogFormat::kText;
+  const std::string level = absl::GetFlag(FLAGS_log_level);
+  const auto parsed = ParseLogLevel(level);
+  if (!parsed.has_value()) {
+    return OutOfRange("log_level", absl::StrCat("'", level, "'"), "error, warning, info or debug");
+  }
+  config.log_level = *parsed;
+  const std::string calls = absl::GetFlag(FLAGS_access_log);
+  if (calls != "off" && calls != "errors" && calls != "all") {
+    return OutOfRange("access_log", absl::StrCat("'", calls, "'"), "off, errors or all");
+  }
+  config.access_log = calls == "all"      ? LoggedCalls::kAll
+                      : calls == "errors" ? LoggedCalls::kErrors
+                                          : LoggedCalls::kNone;
+  config.access_log_sample = absl::GetFlag(FLAGS_access_log_sample);
+  if (!(config.access_log_sample >= 0 && config.access_log_sample <= 1)) {
+    return OutOfRange("access_log_sample", config.access_log_sample, "0 to 1");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRest(const Config& config) {
   const bool has_repository = !config.repository.directory.empty();
   if (config.model_path.empty() && !has_repository) {
@@ -204,6 +244,10 @@ absl::Status CheckRest(const Config& config) {
   if (config.listen.empty()) return OutOfRange("listen", "nothing", "at least one address");
   for (const std::string& address : config.listen) {
     if (absl::Status status = CheckAddress(address); !status.ok()) return status;
+  }
+  if (!config.metrics_listen.empty() && !IsHostAndPort(config.metrics_listen)) {
+    return OutOfRange("metrics_listen", absl::StrCat("'", config.metrics_listen, "'"),
+                      "HOST:PORT with a port from 0 to 65535, or nothing");
   }
   for (const absl::Status& status :
        {CheckRange("threads", config.threads, 1, 1024),
@@ -240,6 +284,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   }
   config.engine = absl::GetFlag(FLAGS_engine);
   config.listen = absl::GetFlag(FLAGS_listen);
+  config.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   config.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
   config.threads = absl::GetFlag(FLAGS_threads);
   if (config.threads == 0) config.threads = UsableCpus();
@@ -258,6 +303,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   absl::StatusOr<Limits> limits = LimitsFromFlags();
   if (!limits.ok()) return limits.status();
   config.limits = *limits;
+  if (absl::Status status = LogFromFlags(config); !status.ok()) return status;
   if (absl::Status status = CheckRest(config); !status.ok()) return status;
   return config;
 }
@@ -267,7 +313,8 @@ std::string ConfigHelp() {
       "mdn_server serves a mixture density network over gRPC.\n\n"
       "  mdn_server --model=PATH [--listen=127.0.0.1:50051] [flags]\n"
       "  mdn_server --model_repository=DIR [--listen=127.0.0.1:50051] [flags]\n\n"
-      "It prints 'listening on ADDRESS' for each address, with --model once it is ready. SIGTERM,\n"
+      "It prints 'listening on ADDRESS' for each address, with --model once it is ready, and then\n"
+      "'metrics on ADDRESS' where --metrics_listen asks for it. SIGTERM,\n"
       "after --lame_duck, and SIGINT end it after the calls in flight; a second one at once.\n"
       "\nFlags:\n",
       FlagsHelp(kSources),

@@ -14,6 +14,9 @@
 #include "model/engine/torch_module.h"
 #include "server/command_line.h"
 #include "server/config.h"
+#include "server/log/access_log.h"
+#include "server/log/log.h"
+#include "server/monitoring.h"
 #include "server/repository/model_loader.h"
 #include "server/repository/model_repository.h"
 #include "server/security/security.h"
@@ -58,13 +61,15 @@ ModelOptions OptionsOfModels(const Config& config) {
   return options;
 }
 
-Server::Options ServerOptions(const Config& config, const Security& security,
+Server::Options ServerOptions(const Config& config, const Security& security, const Log& log,
                               RepositoryKeeper* keeper) {
   Server::Options options;
   options.listen = config.listen;
   options.limits = config.limits;
   options.max_inflight_requests = config.max_inflight_requests;
   options.pollers = config.threads;
+  options.access_log =
+      AccessLog(config.access_log, config.access_log_sample, config.log_format, log.field_logger());
   options.tls = security.tls();
   if (security.tokens() != nullptr) options.access = Access(security.tokens());
   options.drain_timeout = config.drain_timeout;
@@ -83,7 +88,15 @@ void LogModel(const ServedModel& model) {
                std::string(model.engine().name()));
 }
 
-RepositoryKeeper::Options KeeperOptions(const Config& config) {
+/// Says so whatever the level is or was.
+void SetLogLevel(spdlog::level::level_enum level) {
+  const spdlog::string_view_t name = spdlog::level::to_string_view(level);
+  spdlog::set_level(spdlog::level::info);
+  spdlog::info("the log level is {} now", std::string(name.data(), name.size()));
+  spdlog::set_level(level);
+}
+
+RepositoryKeeper::Options KeeperOptions(const Config& config, LoadMetrics& loads) {
   const RepositoryConfig& repository = config.repository;
   RepositoryKeeper::Options options;
   options.directory = repository.directory;
@@ -100,20 +113,31 @@ RepositoryKeeper::Options KeeperOptions(const Config& config) {
     return LoadVersion(VersionDirectory(directory, name, version), fingerprint, name, version,
                        models);
   };
+  options.on_load = [&loads](const LoadReport& load) { loads.Record(load.status, load.took); };
   return options;
 }
 
-/// What is served: one model, ready when this returns, or a directory of them.
+/// What is served: one model, ready when this returns, or a directory of them. `loads` outlives it.
 absl::StatusOr<std::unique_ptr<RepositoryKeeper>> BeginServing(const Config& config,
-                                                               ModelRepository& repository) {
+                                                               ModelRepository& repository,
+                                                               LoadMetrics& loads) {
   if (!config.repository.directory.empty()) {
-    return RepositoryKeeper::Start(KeeperOptions(config), repository);
+    return RepositoryKeeper::Start(KeeperOptions(config, loads), repository);
   }
+  const SteadyTime begin = std::chrono::steady_clock::now();
   auto model = LoadModel(config.model_path, config.model_name, 1, OptionsOfModels(config));
   if (!model.ok()) return model.status();
+  loads.Record(model.status(), std::chrono::steady_clock::now() - begin);
   LogModel(**model);
   repository.Add(*std::move(model));
   return nullptr;
+}
+
+/// nullptr where nobody asked for it.
+absl::StatusOr<std::unique_ptr<HttpListener>> StartMonitoring(const Config& config,
+                                                              Monitored monitored) {
+  if (config.metrics_listen.empty()) return nullptr;
+  return StartMonitoring(config.metrics_listen, std::move(monitored));
 }
 
 /// Says what anybody in the network may read or do.
@@ -143,6 +167,9 @@ void EnterLameDuck(Server& server, absl::Duration time, int signal) {
 int Serve(const Config& config) {
   KeepOpenBlasSingleThreaded();
   static Signals& signals = *new Signals;
+  const Log log(config.log_format, config.log_level);
+  signals.React(SIGUSR1, [] { SetLogLevel(MoreVerbose(spdlog::get_level())); });
+  signals.React(SIGUSR2, [] { SetLogLevel(LessVerbose(spdlog::get_level())); });
   RouteGrpcLogs();
   RaiseOpenFileLimit();
   StopDeadlockDetection();
@@ -152,18 +179,22 @@ int Serve(const Config& config) {
     return Fail(LoadFailureCode(security.status()), security.status().message());
   }
   ModelRepository repository;
-  const auto keeper = BeginServing(config, repository);
+  LoadMetrics loads;
+  const auto keeper = BeginServing(config, repository, loads);
   if (!keeper.ok()) return Fail(LoadFailureCode(keeper.status()), keeper.status().message());
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Start(ServerOptions(config, **security, log, keeper->get()), repository);
+  if (!server.ok()) return Fail(kUnavailable, server.status().message());
+  const auto monitoring = StartMonitoring(config, {**server, repository, loads, MDN_VERSION});
+  if (!monitoring.ok()) return Fail(kUnavailable, monitoring.status().message());
   spdlog::info("settings: {}", SettingsLine());
   WarnOfOpenDoors(config);
-  absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(ServerOptions(config, **security, keeper->get()), repository);
-  if (!server.ok()) return Fail(kUnavailable, server.status().message());
   if (*keeper != nullptr) signals.React(SIGHUP, [&keeper] { (*keeper)->Rescan(); });
   signals.Defer();
   for (const std::string& address : (*server)->addresses()) {
     std::printf("listening on %s\n", address.c_str());
   }
+  if (*monitoring != nullptr) std::printf("metrics on %s\n", (*monitoring)->address().c_str());
   std::fflush(stdout);
 
   const int signal = signals.Await();

@@ -72,7 +72,8 @@ absl::Status Server::Build() {
   SecureTransport(builder, options_.limits);
   std::vector<int> ports(options_.listen.size(), 0);
   for (size_t i = 0; i < ports.size(); ++i) {
-    builder.AddListeningPort(options_.listen[i], Credentials(options_.listen[i]), &ports[i]);
+    credentials_.push_back(Credentials(options_.listen[i]));
+    builder.AddListeningPort(options_.listen[i], credentials_.back(), &ports[i]);
   }
   builder.RegisterService(&mdn_service_.grpc_service());
   builder.RegisterService(&repository_service_.grpc_service());
@@ -92,17 +93,23 @@ absl::Status Server::Build() {
     addresses_.push_back(WithPort(options_.listen[i], ports[i]));
   }
 
-  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, &options_.access});
-  stream_endpoint_.reset(
-      new CallEndpoint<MdnService>{mdn_service_, *queue_, stream_gate_, &options_.access});
+  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, rpc_metrics_,
+                                                   &options_.access, Role::kCall,
+                                                   &options_.access_log});
+  stream_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, stream_gate_,
+                                                      rpc_metrics_, &options_.access, Role::kCall,
+                                                      &options_.access_log});
   repository_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
-      repository_service_, *queue_, administration_gate_, &options_.access});
+      repository_service_, *queue_, administration_gate_, rpc_metrics_, &options_.access,
+      Role::kCall, &options_.access_log});
   const bool is_open = options_.open_administration && options_.access.is_open_to(Role::kCall);
   administration_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
-      repository_service_, *queue_, administration_gate_, is_open ? nullptr : &options_.access,
-      Role::kAdminister});
-  check_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_});
-  watch_endpoint_.reset(new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_});
+      repository_service_, *queue_, administration_gate_, rpc_metrics_,
+      is_open ? nullptr : &options_.access, Role::kAdminister, &options_.access_log});
+  check_endpoint_.reset(
+      new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_, rpc_metrics_});
+  watch_endpoint_.reset(
+      new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_, rpc_metrics_});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
   StreamCall::Listen(*stream_endpoint_, kListeningStreams);
   HealthService::Listen(*check_endpoint_, *watch_endpoint_, kListeningHealthCalls);

@@ -9,6 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/limits.h"
+#include "server/log/access_log.h"
+#include "server/observability/rpc_metrics.h"
 #include "server/repository/model_repository.h"
 #include "server/rpc/call.h"
 #include "server/rpc/health_service.h"
@@ -38,6 +40,7 @@ class Server {
     int pollers = 1;
     /// For the addresses of TCP: a Unix socket is reached by this machine's own processes only.
     std::shared_ptr<const Reloaded<TlsIdentity>> tls;
+    AccessLog access_log;
     /// Who may call models. Health is told to everybody.
     Access access;
     absl::Duration drain_timeout = absl::Seconds(20);
@@ -56,6 +59,12 @@ class Server {
   /// As given in the options, with the ports that were picked.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
+  const RpcMetrics& rpc_metrics() const { return rpc_metrics_; }
+  /// What health says of the server as a whole.
+  bool IsServing() const {
+    return health_service_.Status("") == grpc::health::v1::HealthCheckResponse::SERVING;
+  }
+
   /// Health turns NOT_SERVING for good; calls are taken as before.
   void StopServing() { health_service_.StopServing(); }
   /// StopServing; then calls that come are refused as UNAVAILABLE, and those in flight end, if
@@ -72,6 +81,7 @@ class Server {
 
   const Options options_;
   ModelRepository& repository_;
+  RpcMetrics rpc_metrics_;
   CallGate gate_;
   /// Health is answered to the very end.
   CallGate check_gate_, watch_gate_;
@@ -86,6 +96,8 @@ class Server {
   std::unique_ptr<CallEndpoint<ModelRepositoryService>> repository_endpoint_,
       administration_endpoint_;
   std::unique_ptr<CallEndpoint<HealthService>> check_endpoint_, watch_endpoint_;
+  /// Of each address; TLS asks them at every handshake.
+  std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
   PollingPlaces places_;

@@ -5,14 +5,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/observability/rejection.h"
 
 namespace mdn {
 namespace {
 
 absl::Status QueueFull(int64_t waiting_rows, int64_t rows, int64_t max_queue_rows) {
-  return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", waiting_rows,
-                                                   " rows wait and this request has ", rows,
-                                                   " more; max_queue_rows is ", max_queue_rows));
+  return Rejected(Rejection::kQueueFull,
+                  absl::ResourceExhaustedError(absl::StrCat(
+                      "the queue is full: ", waiting_rows, " rows wait and this request has ", rows,
+                      " more; max_queue_rows is ", max_queue_rows)));
 }
 
 // Rows wait in the transport as well, and paces vary.
@@ -21,10 +23,16 @@ constexpr int kSafety = 2;
 absl::Status NoTimeToWait(int64_t rows, std::chrono::nanoseconds wait,
                           std::chrono::nanoseconds left) {
   using Milliseconds = std::chrono::duration<double, std::milli>;
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "the deadline is too near: ", rows, " rows, up to this request's last, take about ",
-      Milliseconds(wait).count(), " ms, and half of the time left is ",
-      Milliseconds(left / kSafety).count(), " ms"));
+  return Rejected(
+      Rejection::kDeadlineTooNear,
+      absl::ResourceExhaustedError(absl::StrCat(
+          "the deadline is too near: ", rows, " rows, up to this request's last, take about ",
+          Milliseconds(wait).count(), " ms, and half of the time left is ",
+          Milliseconds(left / kSafety).count(), " ms")));
+}
+
+absl::Status TooLate(absl::string_view message) {
+  return Rejected(Rejection::kDeadlinePassed, absl::DeadlineExceededError(message));
 }
 
 }  // namespace
@@ -49,7 +57,7 @@ TaskList BatchQueue::Push(Task& task, SteadyTime now) {
 absl::Status BatchQueue::CheckAdmission(const Task& task, SteadyTime now) const {
   if (!task.outcome_.ok()) return task.outcome_;
   if (task.deadline() <= now) {
-    return absl::DeadlineExceededError("the deadline had passed when the request arrived");
+    return TooLate("the deadline had passed when the request arrived");
   }
   if (task.rows() > options_.max_queue_rows - waiting_rows_) {
     return QueueFull(waiting_rows_, task.rows(), options_.max_queue_rows);
@@ -70,6 +78,7 @@ int64_t BatchQueue::RowsUntilDone(const Task& task) const {
 
 TaskList BatchQueue::Take(SteadyTime now, Batch& batch) {
   assert(batch.rows == 0 && batch.slices.empty());
+  batch.taken = now;
   TaskList done;
   while (!waiting_.empty() && batch.rows < options_.max_batch_rows) {
     Task& task = waiting_.front();
@@ -77,10 +86,9 @@ TaskList BatchQueue::Take(SteadyTime now, Batch& batch) {
       TakeTurn(task, batch);
       continue;
     }
-    End(task, absl::DeadlineExceededError("the deadline passed while the request waited"));
+    End(task, TooLate("the deadline passed while the request waited"));
     CollectIfDone(task, done);
   }
-  batch.taken = now;
   rows_out_ += batch.rows;
   if (batch.rows > 0) ++stats_.batches;
   stats_.rows += batch.rows;
@@ -109,7 +117,11 @@ void BatchQueue::AppendRows(Task& task, int64_t rows, Batch& batch) {
     batch.slices.back().rows += rows;  // A task's rows are taken in order.
     return;
   }
-  batch.slices.push_back({&task, task.next_row_, rows, absl::OkStatus()});
+  Slice& slice = batch.slices.emplace_back();
+  slice.task = &task;
+  slice.first_row = task.next_row_;
+  slice.rows = rows;
+  if (slice.first_row == 0) slice.waited = batch.taken - task.arrival_;
   ++task.slices_out_;
 }
 

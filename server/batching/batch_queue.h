@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,6 +18,8 @@ struct Slice {
   Task* task = nullptr;
   int64_t first_row = 0;
   int64_t rows = 0;
+  /// How long the task has waited for its first batch, which this is.
+  std::optional<std::chrono::nanoseconds> waited;
   /// Set by whoever evaluates the batch.
   absl::Status outcome;
 };

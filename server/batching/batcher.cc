@@ -106,7 +106,9 @@ void Batcher::Work(std::unique_lock<std::mutex> lock, SteadyTime now) {
       lock.unlock();
       Run(*evaluation);
       lock.lock();
-      done.Append(queue_.Return(options_.now(), evaluation->batch));
+      const SteadyTime end = options_.now();
+      done.Append(queue_.Return(end, evaluation->batch));
+      metrics_.evaluation_time.Observe(end - now);
     }
     lock.unlock();
     BatchQueue::Complete(std::move(done));
@@ -132,8 +134,12 @@ Batcher::Evaluation* Batcher::Begin(SteadyTime now, TaskList& done) {
   return evaluation;
 }
 
-void Batcher::Run(Evaluation& evaluation) const {
+void Batcher::Run(Evaluation& evaluation) {
   Batch& batch = evaluation.batch;
+  metrics_.batch_rows.Observe(batch.rows);
+  for (const Slice& slice : batch.slices) {
+    if (slice.waited.has_value()) metrics_.queue_wait.Observe(*slice.waited);
+  }
   const absl::Span<const float> x = Gather(batch, engine_.dim_in(), evaluation.x);
   const absl::Status status = engine_.Evaluate(x, batch.rows, evaluation.mixture);
   if (!status.ok()) return FailAll(batch, engine_, status);

@@ -14,8 +14,18 @@
 #include "model/engine/engine.h"
 #include "server/batching/batch_queue.h"
 #include "server/batching/task.h"
+#include "server/observability/histogram.h"
 
 namespace mdn {
+
+/// What a batcher does, for those who watch it. Thread-safe.
+struct BatchMetrics {
+  /// Of each task that is evaluated, until its first row is.
+  Histogram queue_wait{DurationBounds()};
+  /// Of each batch, from its being taken until its tasks have what they need.
+  Histogram evaluation_time{DurationBounds()};
+  Histogram batch_rows{RowBounds()};
+};
 
 /// Evaluates tasks together on the threads that bring them. Work-conserving: tasks that find the
 /// engine free are evaluated at once; those that come meanwhile wait, and whoever finishes takes
@@ -74,6 +84,7 @@ class Batcher {
 
   int64_t queued_rows() const;
   BatchStats stats() const;
+  const BatchMetrics& metrics() const { return metrics_; }
 
  private:
   // One batch on its way through the engine, and memory that serves one batch after another.
@@ -85,7 +96,7 @@ class Batcher {
 
   void Work(std::unique_lock<std::mutex> lock, SteadyTime now);
   Evaluation* Begin(SteadyTime now, TaskList& done);
-  void Run(Evaluation& evaluation) const;
+  void Run(Evaluation& evaluation);
   void RunTimer();
   void WaitForDue(std::unique_lock<std::mutex>& lock, SteadyTime due, SteadyTime now);
 
@@ -93,6 +104,7 @@ class Batcher {
   const Options options_;
   // Each entry belongs to whoever took it from idle_.
   std::vector<Evaluation> evaluations_;
+  BatchMetrics metrics_;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.

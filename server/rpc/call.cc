@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "server/observability/rejection.h"
 
 namespace mdn {
 
@@ -17,12 +18,13 @@ absl::Status CallGate::Enter() {
       last_refusal_ = std::chrono::steady_clock::now();
     }
     Leave();
-    return absl::UnavailableError("the server is draining");
+    return Rejected(Rejection::kDraining, absl::UnavailableError("the server is draining"));
   }
   if (before < limit_) return absl::OkStatus();
   Leave();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the server has ", limit_, " calls in flight, the most it takes"));
+  return Rejected(Rejection::kTooManyCalls,
+                  absl::ResourceExhaustedError(absl::StrCat(
+                      "the server has ", limit_, " calls in flight, the most it takes")));
 }
 
 absl::Status CallGate::Reserve(int64_t bytes) {
@@ -30,9 +32,10 @@ absl::Status CallGate::Reserve(int64_t bytes) {
     return absl::OkStatus();
   }
   bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the calls in flight hold too much memory for this one, which needs ", bytes,
-                   " bytes of ", byte_limit_));
+  return Rejected(Rejection::kTooMuchMemory,
+                  absl::ResourceExhaustedError(absl::StrCat(
+                      "the calls in flight hold too much memory for this one, which needs ", bytes,
+                      " bytes of ", byte_limit_)));
 }
 
 void CallGate::Leave(int64_t bytes) {
@@ -81,7 +84,8 @@ SteadyTime Deadline(const grpc::ServerContext& context) {
 
 absl::Status GoneStatus(const grpc::ServerContext& context) {
   if (Deadline(context) <= std::chrono::steady_clock::now()) {
-    return absl::DeadlineExceededError("the call's deadline has passed");
+    return Rejected(Rejection::kDeadlinePassed,
+                    absl::DeadlineExceededError("the call's deadline has passed"));
   }
   return absl::CancelledError("the call was cancelled");
 }

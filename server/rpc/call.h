@@ -12,6 +12,8 @@
 
 #include "absl/status/status.h"
 #include "server/batching/task.h"
+#include "server/log/access_log.h"
+#include "server/observability/rpc_metrics.h"
 #include "server/rpc/poller.h"
 #include "server/rpc/status.h"
 #include "server/security/access.h"
@@ -83,6 +85,31 @@ SteadyTime Deadline(const grpc::ServerContext& context);
 /// What became of a call whose caller has gone.
 absl::Status GoneStatus(const grpc::ServerContext& context);
 
+/// One call's entry in the metrics of its method. Confined to one thread at a time.
+class CallRecord {
+ public:
+  /// `method` outlives the call.
+  explicit CallRecord(MethodMetrics& method) : method_(method) {}
+
+  void Arrived() {
+    arrival_ = std::chrono::steady_clock::now();
+    method_.Started();
+  }
+  /// Exactly once for each call that has arrived.
+  /// Returns how long it took.
+  std::chrono::nanoseconds Handled(const absl::Status& status) {
+    const std::chrono::nanoseconds time = std::chrono::steady_clock::now() - arrival_;
+    method_.Handled(status, time);
+    return time;
+  }
+
+  MethodMetrics& method() const { return method_; }
+
+ private:
+  MethodMetrics& method_;
+  SteadyTime arrival_;
+};
+
 /// The metadata that says who calls; empty where there is none, or more than one.
 absl::string_view Authorization(const grpc::ServerContext& context);
 
@@ -92,9 +119,12 @@ struct CallEndpoint {
   Service& service;
   grpc::ServerCompletionQueue& queue;
   CallGate& gate;
+  RpcMetrics& metrics;
   /// Null: whoever reaches the server may call.
   const Access* access = nullptr;
   Role role = Role::kCall;
+  /// Null: calls have no lines.
+  const AccessLog* access_log = nullptr;
 
   /// Whether a call that has arrived may be served; if so, gate.Leave follows. UNAUTHENTICATED,
   /// PERMISSION_DENIED, or what the gate says.
@@ -111,6 +141,7 @@ struct CallEndpoint {
 /// One unary call on a completion queue, from the wait for its arrival until its end. It owns
 /// itself from Listen on. When it arrives it puts the next one in its place. `Rpc` names the
 /// method:
+///   static constexpr RpcMethod kMethod;
 ///   using Request, a protobuf message, and Response, a type that gRPC can serialise;
 ///   static void Listen(Service&, grpc::ServerContext*, Request*,
 ///                      grpc::ServerAsyncResponseWriter<Response>*, grpc::ServerCompletionQueue*,
@@ -121,8 +152,10 @@ class UnaryCall {
  public:
   using Request = typename Rpc::Request;
   using Response = typename Rpc::Response;
+  static constexpr RpcMethod kMethod = Rpc::kMethod;
 
-  explicit UnaryCall(CallEndpoint<Service>& endpoint) : endpoint_(endpoint) {}
+  UnaryCall(CallEndpoint<Service>& endpoint, MethodMetrics& metrics)
+      : endpoint_(endpoint), record_(metrics) {}
   virtual ~UnaryCall() = default;
   UnaryCall(const UnaryCall&) = delete;
   UnaryCall& operator=(const UnaryCall&) = delete;
@@ -144,6 +177,7 @@ class UnaryCall {
   const Request& request() const { return request_; }
   grpc::ServerContext& context() { return context_; }
   CallEndpoint<Service>& endpoint() { return endpoint_; }
+  MethodMetrics& metrics() { return record_.method(); }
   /// Memory until the call has ended.
   google::protobuf::Arena& arena() { return arena_; }
 
@@ -156,18 +190,31 @@ class UnaryCall {
   }
 
   // One of these ends the call, which may be gone when they return.
-  void Answer(const Response& response) { writer_.Finish(response, grpc::Status::OK, &finished_); }
+  void Answer(const Response& response) {
+    Record(absl::OkStatus());
+    writer_.Finish(response, grpc::Status::OK, &finished_);
+  }
   void Refuse(const absl::Status& status) {
+    Record(status);
     arena_.Reset();  // A caller that does not read may let an error wait for long.
     writer_.FinishWithError(ToGrpcStatus(status, context_), &finished_);
   }
 
  private:
+  void Record(const absl::Status& status) {
+    const std::chrono::nanoseconds time = record_.Handled(status);
+    const AccessLog* const log = endpoint_.access_log;
+    if (log != nullptr && log->Wants(status.ok())) {
+      log->Write(context_, kMethod.service, kMethod.name, status.code(), time);
+    }
+  }
+
   void Arrived(bool ok) {
     if (!ok) {  // The server is shutting down.
       Delete();
       return;
     }
+    record_.Arrived();
     ListenForNext();
     absl::Status status = endpoint_.Admit(context_);
     admitted_ = status.ok();
@@ -217,6 +264,7 @@ class UnaryCall {
   std::atomic<int> references_{2};
   bool admitted_ = false;
   int64_t reserved_bytes_ = 0;
+  CallRecord record_;
   grpc::ServerContext context_;
   /// Requests of ordinary calls, down to the last array, stand in the call itself.
   alignas(8) char first_block_[kFirstBlockBytes];
@@ -233,7 +281,9 @@ class ImmediateCall final : public UnaryCall<Rpc, Service> {
   using UnaryCall<Rpc, Service>::UnaryCall;
 
  private:
-  void ListenForNext() override { (new ImmediateCall(this->endpoint()))->Listen(); }
+  void ListenForNext() override {
+    (new ImmediateCall(this->endpoint(), this->metrics()))->Listen();
+  }
   void Serve() override {
     using Response = typename Rpc::Response;
     auto& response = *google::protobuf::Arena::CreateMessage<Response>(&this->arena());
@@ -245,6 +295,13 @@ class ImmediateCall final : public UnaryCall<Rpc, Service> {
     }
   }
 };
+
+/// Waits for `depth` calls of the method `Call::kMethod`.
+template <class Call, class Service>
+void ListenForCalls(CallEndpoint<Service>& endpoint, int depth) {
+  MethodMetrics& metrics = endpoint.metrics.Of(Call::kMethod);
+  for (int i = 0; i < depth; ++i) (new Call(endpoint, metrics))->Listen();
+}
 
 }  // namespace mdn
 

@@ -11,7 +11,10 @@ namespace {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
+constexpr absl::string_view kServiceName = "grpc.health.v1.Health";
+
 struct CheckRpc {
+  static constexpr RpcMethod kMethod{kServiceName, "Check"};
   using Request = HealthCheckRequest;
   using Response = HealthCheckResponse;
   static void Listen(HealthService& service, grpc::ServerContext* context, Request* request,
@@ -39,7 +42,10 @@ constexpr size_t kMaxServiceNameBytes = 256;
 /// that is being handled, holds a reference.
 class WatchCall final : public HealthService::Watcher {
  public:
-  explicit WatchCall(CallEndpoint<HealthService>& endpoint) : endpoint_(endpoint) {}
+  static constexpr RpcMethod kMethod{kServiceName, "Watch", "server_stream"};
+
+  WatchCall(CallEndpoint<HealthService>& endpoint, MethodMetrics& metrics)
+      : endpoint_(endpoint), record_(metrics) {}
 
   void Listen() {
     endpoint_.gate.Add();
@@ -54,9 +60,7 @@ class WatchCall final : public HealthService::Watcher {
     AdvanceLocked();
   }
 
-  void End() override {
-    End(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is draining"));
-  }
+  void End() override { End(absl::UnavailableError("the server is draining")); }
 
  private:
   void Arrived(bool ok) {
@@ -64,14 +68,15 @@ class WatchCall final : public HealthService::Watcher {
       Delete();
       return;
     }
-    (new WatchCall(endpoint_))->Listen();
+    record_.Arrived();
+    (new WatchCall(endpoint_, record_.method()))->Listen();
     absl::Status status = endpoint_.gate.Enter();
     admitted_ = status.ok();
     if (status.ok()) status = CheckName();
     if (status.ok()) {
       endpoint_.service.Subscribe(request_.service(), *this);
     } else {
-      End(ToGrpcStatus(status, context_));
+      End(status);
     }
     Release();
   }
@@ -108,16 +113,16 @@ class WatchCall final : public HealthService::Watcher {
   /// Nobody reads any more.
   void DropLocked() {
     written_ = latest_;
-    EndLocked(grpc::Status::CANCELLED);
+    EndLocked(absl::CancelledError());
   }
 
-  void End(const grpc::Status& status) {
+  void End(const absl::Status& status) {
     const std::lock_guard<std::mutex> lock(mutex_);
     EndLocked(status);
     AdvanceLocked();
   }
 
-  void EndLocked(const grpc::Status& status) {
+  void EndLocked(const absl::Status& status) {
     if (ending_) return;
     ending_ = true;
     end_status_ = status;
@@ -135,7 +140,8 @@ class WatchCall final : public HealthService::Watcher {
     } else if (ending_) {
       finishing_ = true;
       ++references_;
-      writer_.Finish(end_status_, &finished_event_);
+      record_.Handled(end_status_);
+      writer_.Finish(ToGrpcStatus(end_status_, context_), &finished_event_);
     }
   }
 
@@ -161,6 +167,7 @@ class WatchCall final : public HealthService::Watcher {
   /// The arrival and the going; each write and the finish add theirs.
   std::atomic<int> references_{2};
   bool admitted_ = false;
+  CallRecord record_;
   grpc::ServerContext context_;
   HealthCheckRequest request_;
   grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&context_};
@@ -169,7 +176,7 @@ class WatchCall final : public HealthService::Watcher {
   std::mutex mutex_;
   HealthService::ServingStatus latest_ = HealthCheckResponse::UNKNOWN;
   HealthService::ServingStatus written_ = HealthCheckResponse::UNKNOWN;
-  grpc::Status end_status_;
+  absl::Status end_status_;
   bool writing_ = false;
   bool ending_ = false;
   bool finishing_ = false;
@@ -179,10 +186,8 @@ class WatchCall final : public HealthService::Watcher {
 
 void HealthService::Listen(CallEndpoint<HealthService>& checks,
                            CallEndpoint<HealthService>& watches, int depth) {
-  for (int i = 0; i < depth; ++i) {
-    (new ImmediateCall<CheckRpc, HealthService>(checks))->Listen();
-    (new WatchCall(watches))->Listen();
-  }
+  ListenForCalls<ImmediateCall<CheckRpc, HealthService>>(checks, depth);
+  ListenForCalls<WatchCall>(watches, depth);
 }
 
 void HealthService::SetServing(const std::map<std::string, bool>& services) {

@@ -15,6 +15,8 @@ template <class Response>
 using Writer = grpc::ServerAsyncResponseWriter<Response>;
 using Queue = grpc::ServerCompletionQueue;
 
+constexpr absl::string_view kServiceName = "mdn.v1.MdnService";
+
 void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
   spec.set_name(model.name);
   spec.set_version(model.version);
@@ -32,23 +34,27 @@ struct PredictRpc {
   using Request = v1::PredictRequest;
   using Operation = PredictOperation;
   static constexpr absl::string_view kName = "Predict";
+  static constexpr RowPurpose kPurpose = RowPurpose::kPredict;
 };
 
 struct SampleRpc {
   using Request = v1::SampleRequest;
   using Operation = SampleOperation;
   static constexpr absl::string_view kName = "Sample";
+  static constexpr RowPurpose kPurpose = RowPurpose::kSample;
 };
 
 struct LogLikelihoodRpc {
   using Request = v1::LogLikelihoodRequest;
   using Operation = LogLikelihoodOperation;
   static constexpr absl::string_view kName = "LogLikelihood";
+  static constexpr RowPurpose kPurpose = RowPurpose::kLogLikelihood;
 };
 
 /// Their responses are written once, into what goes out.
 template <class Method>
 struct EvaluatingRpc {
+  static constexpr RpcMethod kMethod{kServiceName, Method::kName};
   using Request = typename Method::Request;
   using Response = WireMessage;
   static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
@@ -83,7 +89,9 @@ class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService>
     Operation operation_;
   };
 
-  void ListenForNext() override { (new EvaluatingCall(this->endpoint()))->Listen(); }
+  void ListenForNext() override {
+    (new EvaluatingCall(this->endpoint(), this->metrics()))->Listen();
+  }
 
   void Serve() override {
     const absl::Status status = Prepare();
@@ -101,6 +109,7 @@ class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService>
 
   void End(const absl::Status& status) {
     if (status.ok()) {
+      if (task_.has_value()) model_->CountAnswered(Method::kPurpose, task_->rows());
       this->Answer(response_);
     } else {
       response_ = WireMessage();
@@ -184,6 +193,7 @@ void SetInfo(const ServedModel& model, const Limits& limits, v1::ModelInfo& info
 }
 
 struct GetModelRpc {
+  static constexpr RpcMethod kMethod{kServiceName, "GetModel"};
   using Request = v1::GetModelRequest;
   using Response = v1::ModelInfo;
   static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
@@ -200,6 +210,7 @@ struct GetModelRpc {
 };
 
 struct ListModelsRpc {
+  static constexpr RpcMethod kMethod{kServiceName, "ListModels"};
   using Request = v1::ListModelsRequest;
   using Response = v1::ListModelsResponse;
   static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
@@ -222,13 +233,11 @@ MdnService::MdnService(const ModelRepository& repository, const Limits& limits)
     : repository_(repository), limits_(limits) {}
 
 void MdnService::Listen(CallEndpoint<MdnService>& endpoint, int depth) {
-  for (int i = 0; i < depth; ++i) {
-    (new EvaluatingCall<PredictRpc>(endpoint))->Listen();
-    (new EvaluatingCall<SampleRpc>(endpoint))->Listen();
-    (new EvaluatingCall<LogLikelihoodRpc>(endpoint))->Listen();
-  }
-  (new ImmediateCall<GetModelRpc, MdnService>(endpoint))->Listen();
-  (new ImmediateCall<ListModelsRpc, MdnService>(endpoint))->Listen();
+  ListenForCalls<EvaluatingCall<PredictRpc>>(endpoint, depth);
+  ListenForCalls<EvaluatingCall<SampleRpc>>(endpoint, depth);
+  ListenForCalls<EvaluatingCall<LogLikelihoodRpc>>(endpoint, depth);
+  ListenForCalls<ImmediateCall<GetModelRpc, MdnService>>(endpoint, 1);
+  ListenForCalls<ImmediateCall<ListModelsRpc, MdnService>>(endpoint, 1);
 }
 
 }  // namespace mdn

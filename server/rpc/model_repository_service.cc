@@ -11,7 +11,10 @@ template <class Response>
 using Writer = grpc::ServerAsyncResponseWriter<Response>;
 using Queue = grpc::ServerCompletionQueue;
 
+constexpr absl::string_view kServiceName = "mdn.v1.ModelRepositoryService";
+
 struct IndexRpc {
+  static constexpr RpcMethod kMethod{kServiceName, "Index"};
   using Request = v1::IndexRequest;
   using Response = v1::IndexResponse;
   static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
@@ -30,6 +33,7 @@ struct IndexRpc {
 };
 
 struct LoadRpc {
+  static constexpr RpcMethod kMethod{kServiceName, "Load"};
   using Request = v1::LoadRequest;
   using Response = v1::LoadResponse;
   static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
@@ -47,6 +51,7 @@ struct LoadRpc {
 };
 
 struct UnloadRpc {
+  static constexpr RpcMethod kMethod{kServiceName, "Unload"};
   using Request = v1::UnloadRequest;
   using Response = v1::UnloadResponse;
   static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
@@ -67,7 +72,7 @@ class KeeperCall final : public UnaryCall<Rpc, ModelRepositoryService> {
   using UnaryCall<Rpc, ModelRepositoryService>::UnaryCall;
 
  private:
-  void ListenForNext() override { (new KeeperCall(this->endpoint()))->Listen(); }
+  void ListenForNext() override { (new KeeperCall(this->endpoint(), this->metrics()))->Listen(); }
 
   void Serve() override {
     RepositoryKeeper* const keeper = this->endpoint().service.keeper();
@@ -95,11 +100,9 @@ class KeeperCall final : public UnaryCall<Rpc, ModelRepositoryService> {
 void ModelRepositoryService::Listen(CallEndpoint<ModelRepositoryService>& index,
                                     CallEndpoint<ModelRepositoryService>& administration,
                                     int depth) {
-  for (int i = 0; i < depth; ++i) {
-    (new ImmediateCall<IndexRpc, ModelRepositoryService>(index))->Listen();
-    (new KeeperCall<LoadRpc>(administration))->Listen();
-    (new KeeperCall<UnloadRpc>(administration))->Listen();
-  }
+  ListenForCalls<ImmediateCall<IndexRpc, ModelRepositoryService>>(index, depth);
+  ListenForCalls<KeeperCall<LoadRpc>>(administration, depth);
+  ListenForCalls<KeeperCall<UnloadRpc>>(administration, depth);
 }
 
 }  // namespace mdn

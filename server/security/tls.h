@@ -40,6 +40,7 @@ absl::StatusOr<TlsIdentity> ReadTlsIdentity(const TlsFiles& files, absl::Time no
 /// gRPC's own watcher of files would take a key that does not belong to the certificate, with which
 /// every handshake fails. A client's certificate is demanded where the identity has a client_ca at
 /// first.
+/// Unlike other credentials these must outlive the server that uses them.
 std::shared_ptr<grpc::ServerCredentials> TlsCredentials(
     std::shared_ptr<const Reloaded<TlsIdentity>> identity);
 

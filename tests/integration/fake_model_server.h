@@ -47,6 +47,7 @@ class FakeModelServer {
 
   FakeEngine& engine() { return *engine_; }
   Batcher& batcher() { return model_->batcher(); }
+  const ServedModel& model() const { return *model_; }
   Server& server() { return *server_; }
   v1::MdnService::Stub& stub() { return *stub_; }
   const std::string& address() const { return server_->addresses().front(); }

@@ -67,6 +67,7 @@ template <class RequestType, class ResponseType>
 struct EchoRpc {
   using Request = RequestType;
   using Response = ResponseType;
+  static constexpr RpcMethod kMethod{"echo", "Echo"};
   static void Listen(EchoService& echo, grpc::ServerContext* context, Request* request,
                      Writer<Response>* writer, Queue* queue, void* tag) {
     Await(echo.service, context, request, writer, queue, tag);
@@ -79,9 +80,7 @@ struct EchoRpc {
 
 template <class Rpc>
 void ListenFor(CallEndpoint<EchoService>& endpoint) {
-  for (int i = 0; i < kListeningCallsPerMethod; ++i) {
-    (new ImmediateCall<Rpc, EchoService>(endpoint))->Listen();
-  }
+  ListenForCalls<ImmediateCall<Rpc, EchoService>>(endpoint, kListeningCallsPerMethod);
 }
 
 void Listen(CallEndpoint<EchoService>& endpoint) {
@@ -111,12 +110,13 @@ int Serve() {
   if (server == nullptr) return 1;
 
   CallGate gate(kMaxCalls, kMaxBytes);
+  RpcMetrics metrics;
   std::vector<std::unique_ptr<CallEndpoint<EchoService>>> endpoints;
   std::vector<std::thread> pollers;
   const int flag = absl::GetFlag(FLAGS_pollers);
   const int pollers_per_queue = flag > 0 ? flag : UsableCpus();
   for (const auto& queue : queues) {
-    endpoints.emplace_back(new CallEndpoint<EchoService>{echo, *queue, gate});
+    endpoints.emplace_back(new CallEndpoint<EchoService>{echo, *queue, gate, metrics});
     Listen(*endpoints.back());
     for (int i = 0; i < pollers_per_queue; ++i) {
       pollers.emplace_back([&queue] {

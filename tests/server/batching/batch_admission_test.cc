@@ -3,6 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/batching/batch_queue.h"
+#include "server/observability/rejection.h"
 #include "tests/server/batching/recording_task.h"
 
 namespace mdn {
@@ -52,6 +53,7 @@ TEST_F(BatchAdmissionTest, RefusesATaskThatHasNotTwiceTheTimeThatItsTurnTakes) {
   EXPECT_EQ(refused.message(),
             "the deadline is too near: 50 rows, up to this request's last, take about 0.5 ms, and "
             "half of the time left is 0.4995 ms");
+  EXPECT_EQ(RejectionOf(refused.outcome()), Rejection::kDeadlineTooNear);
   EXPECT_EQ(Push(20, 1000 + 2 * 500, 1000).times_done(), 0);
   EXPECT_EQ(queue_.waiting_rows(), 50);
 }

@@ -1,0 +1,148 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "client/load/generator.h"
+#include "client/load/workload.h"
+#include "tests/support/child_process.h"
+#include "tests/support/scrape.h"
+
+namespace mdn {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kPredict[] =
+    "grpc_type=\"unary\",grpc_service=\"mdn.v1.MdnService\",grpc_method=\"Predict\"";
+
+/// A server with monitoring on a free port.
+class MonitoredServer {
+ public:
+  explicit MonitoredServer(std::vector<std::string> flags = {})
+      : process_("ex_1d.pt", WithMonitoring(std::move(flags))) {
+    const std::string line = process_.ReadLine();
+    const std::string prefix = "metrics on ";
+    EXPECT_EQ(line.rfind(prefix, 0), 0u) << line;
+    monitoring_ = line.substr(prefix.size());
+  }
+
+  ServerProcess& process() { return process_; }
+  const std::string& monitoring() const { return monitoring_; }
+  HttpAnswer Get(const std::string& path) const { return HttpGet(monitoring_, path); }
+
+ private:
+  static std::vector<std::string> WithMonitoring(std::vector<std::string> flags) {
+    flags.emplace_back("--metrics_listen=127.0.0.1:0");
+    return flags;
+  }
+
+  ServerProcess process_;
+  std::string monitoring_;
+};
+
+/// What a generator sees of `requests` Predicts of one row, 32 at a time.
+load::LoadResult Load(const std::string& address, int64_t requests) {
+  load::Workload workload;
+  workload.dim_in = 1;
+  const std::atomic<bool> stop{false};
+  load::GeneratorOptions options;
+  options.servers = {address};
+  options.connections = 4;
+  auto generator = load::LoadGenerator::Connect(options, workload);
+  EXPECT_TRUE(generator.ok()) << generator.status();
+  load::LoadPhase phase;
+  phase.concurrency = 32;
+  phase.duration = std::chrono::seconds(60);
+  phase.max_requests = requests;
+  return (*generator)->Run(phase, stop);
+}
+
+std::string Series(const std::string& code) {
+  return std::string("grpc_server_handled_total{") + kPredict + ",grpc_code=\"" + code + "\"}";
+}
+
+TEST(MonitoringTest, CountsEqualThoseOfTheLoadGeneratorToTheLastRequest) {
+  const int64_t kRequests = 20'000;
+  MonitoredServer server({"--max_inflight_requests=8"});
+  const load::LoadResult seen = Load(server.process().address(), kRequests);
+  const std::string text = server.Get("/metrics").body;
+  EXPECT_EQ(seen.total(), kRequests);
+  EXPECT_GT(seen.answers[8], 0);  // Some were refused.
+  EXPECT_EQ(Sample(text, Series("OK")), seen.answers[0]);
+  EXPECT_EQ(Sample(text, Series("ResourceExhausted")), seen.answers[8]);
+  EXPECT_EQ(Sample(text, "mdn_rejected_total{reason=\"too_many_calls\"}"), seen.answers[8]);
+  EXPECT_EQ(Sample(text, std::string("grpc_server_started_total{") + kPredict + "}"), kRequests);
+  EXPECT_EQ(Sample(text, std::string("grpc_server_handling_seconds_count{") + kPredict + "}"),
+            kRequests);
+  EXPECT_EQ(Sample(text, "mdn_rows_total{model=\"ex_1d\",version=\"1\",rpc=\"Predict\"}"),
+            seen.answers[0]);
+  EXPECT_EQ(Sample(text, "mdn_queue_wait_seconds_count{model=\"ex_1d\",version=\"1\"}"),
+            seen.answers[0]);
+  EXPECT_EQ(Sample(text, "mdn_inflight_requests"), 0);
+}
+
+TEST(MonitoringTest, PrometheusAcceptsTheMetrics) {
+  if (std::string(MDN_PROMTOOL).empty()) {
+    GTEST_SKIP() << "promtool is not installed: it is in Debian's package prometheus";
+  }
+  MonitoredServer server;
+  Load(server.process().address(), 100);
+  const std::string file = testing::TempDir() + "monitoring_test.metrics";
+  std::ofstream(file) << server.Get("/metrics").body;
+  FILE* const promtool =
+      popen((std::string(MDN_PROMTOOL) + " check metrics <" + file + " 2>&1").c_str(), "r");
+  ASSERT_NE(promtool, nullptr);
+  std::string output;
+  for (int c = 0; (c = std::fgetc(promtool)) != EOF;) output += static_cast<char>(c);
+  EXPECT_EQ(pclose(promtool), 0) << output;
+  EXPECT_EQ(output, "");
+  std::remove(file.c_str());
+}
+
+TEST(MonitoringTest, TellsOfTheModelTheBuildAndTheProcess) {
+  MonitoredServer server;
+  const std::string text = server.Get("/metrics").body;
+  EXPECT_THAT(text, HasSubstr("mdn_model_info{model=\"ex_1d\",version=\"1\",sha256=\"f7733b28"));
+  EXPECT_THAT(text, HasSubstr("\nmdn_build_info{version=\""));
+  EXPECT_EQ(Sample(text, "mdn_ready"), 1);
+  EXPECT_EQ(Sample(text, "mdn_reload_total{result=\"success\"}"), 1);
+  EXPECT_GT(Sample(text, "process_resident_memory_bytes"), 0);
+}
+
+TEST(MonitoringTest, IsReadyUntilTheServerTurnsCallersAway) {
+  MonitoredServer server({"--lame_duck=1h"});
+  EXPECT_EQ(server.Get("/healthz").status, 200);
+  EXPECT_EQ(server.Get("/readyz").status, 200);
+  server.process().Signal(SIGTERM);
+  while (server.Get("/readyz").status == 200) std::this_thread::yield();
+  EXPECT_EQ(server.Get("/readyz").status, 503);
+  EXPECT_EQ(server.Get("/healthz").status, 200);
+  EXPECT_EQ(server.Get("/metrics").status, 200);
+}
+
+TEST(MonitoringTest, AnAddressThatIsTakenEndsTheStart) {
+  MonitoredServer server;
+  ChildProcess second({MDN_SERVER_PROGRAM, "--model=" MDN_TEST_DATA "/ex_1d.pt",
+                       "--listen=127.0.0.1:0", "--metrics_listen=" + server.monitoring()});
+  EXPECT_EQ(second.Wait(), 69);
+  EXPECT_THAT(second.errors(),
+              HasSubstr("cannot listen on " + server.monitoring() + ": Address already in use"));
+}
+
+TEST(MonitoringTest, IsOffUnlessAskedFor) {
+  ServerProcess server("ex_1d.pt");
+  server.Signal(SIGINT);
+  EXPECT_EQ(server.ReadLine(), "");
+  EXPECT_EQ(server.Wait(), 0);
+}
+
+}  // namespace
+}  // namespace mdn
