@@ -28,6 +28,9 @@ constexpr int kListeningAdministrationCalls = 4;
 constexpr int kMaxAdministrationCalls = 128;
 constexpr int64_t kMaxHealthBytes = int64_t{16} << 20;
 constexpr std::chrono::milliseconds kQuietBeforeShutdown(100);
+// An evaluation that hangs keeps nobody from receiving for longer than twice this. A thread that
+// waits for a place looks around as often.
+constexpr std::chrono::milliseconds kPatience(250);
 constexpr std::chrono::seconds kLongestFarewell(1);
 
 std::string WithPort(const std::string& address, int port) {
@@ -49,7 +52,7 @@ Server::Server(const Options& options, ModelRepository& repository)
       administration_gate_(kMaxAdministrationCalls, kMaxHealthBytes),
       mdn_service_(repository, options.limits),
       repository_service_(repository, options.keeper),
-      places_(options.pollers) {}
+      places_(options.pollers, kPatience) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
                                                       ModelRepository& repository) {
@@ -139,10 +142,9 @@ std::shared_ptr<grpc::ServerCredentials> Server::Credentials(const std::string& 
 
 void Server::Poll() {
   GatheredTasks& tasks = GatheredTasks::OfThisThread();
-  places_.Enter();
-  CompleteEvents(
-      *queue_, [&] { return tasks.full(); }, [&] { tasks.Evaluate(places_); });
-  places_.Leave();
+  PollingPlace place(places_);
+  tasks.set_place(place);
+  CompleteEvents(*queue_, tasks);
 }
 
 void Server::Drain() {

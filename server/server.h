@@ -16,7 +16,7 @@
 #include "server/rpc/health_service.h"
 #include "server/rpc/mdn_service.h"
 #include "server/rpc/model_repository_service.h"
-#include "server/rpc/poller.h"
+#include "server/rpc/polling_places.h"
 #include "server/security/access.h"
 #include "server/security/tls.h"
 

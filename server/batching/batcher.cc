@@ -71,7 +71,7 @@ bool Batcher::Enqueue(Task& task) {
   assert(task.rows() >= 1 && task.x().size() == task.rows() * engine_.dim_in());
   std::unique_lock<std::mutex> lock(mutex_);
   TaskList refused = queue_.Push(task, options_.now());
-  const bool full = queue_.waiting_rows() >= options_.max_batch_rows;
+  const bool full = queue_.waiting_rows() >= options_.max_batch_rows && !idle_.empty();
   lock.unlock();
   BatchQueue::Complete(std::move(refused));
   return full;

@@ -62,7 +62,8 @@ class Batcher {
   Batcher& operator=(const Batcher&) = delete;
 
   /// Queues the task. The thread calls Evaluate as soon as it has no more tasks at hand, and must
-  /// not wait for anything before. Whether a full batch waits: more tasks would make it no larger.
+  /// not wait for anything before. Whether a full batch waits and the engine is free: more tasks
+  /// would make it no larger.
   /// Every task gets exactly one Done, possibly before this returns.
   bool Enqueue(Task& task);
 

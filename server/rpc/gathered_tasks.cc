@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 namespace mdn {
 namespace {
@@ -12,9 +13,31 @@ namespace {
 // this limit, after 14 and 29 ms with 5 ms. With 64 under way a request cost 65 and 63 us of CPU.
 constexpr std::chrono::milliseconds kLongWork(1);
 
+// A look for more events costs about a microsecond where there are none.
+constexpr std::chrono::microseconds kLittleWork(5);
+// While evaluations take all processors, each event that wakes the thread which receives takes one
+// of them away for tens of microseconds, with all that it evicts. So that thread rests for a part
+// of what waits already: nobody is served sooner by being received sooner. With H = 1024 on one
+// processor and 8 rows a request, 128 requests under way, it answers 5242 a second so, and 4480
+// without rests. Offered twice as many, a request, most of them refused, costs besides its
+// evaluation 31 us of CPU with rests of 0.3 ms, 15 with 1 ms, and 14 with 3 ms, which then make the
+// peak less by a seventh. The least is 12, what a refusal costs where nothing else is done.
+constexpr int kRestPart = 16;
+constexpr std::chrono::microseconds kLongestRest(3000);
+
 bool IsLong(const Batcher& batcher) {
   const auto work = batcher.ExpectedWork();
   return !work.has_value() || *work > kLongWork;
+}
+
+bool IsLittle(const Batcher& batcher) {
+  const auto work = batcher.ExpectedWork();
+  return work.has_value() && *work < kLittleWork;
+}
+
+std::chrono::nanoseconds RestFor(const Batcher& batcher) {
+  const auto waiting = batcher.ExpectedWork().value_or(std::chrono::nanoseconds::zero());
+  return std::min<std::chrono::nanoseconds>(waiting / kRestPart, kLongestRest);
 }
 
 }  // namespace
@@ -30,19 +53,30 @@ void GatheredTasks::Add(const std::shared_ptr<ServedModel>& model, Task& task) {
   if (batcher.Enqueue(task)) full_ = true;
 }
 
-void GatheredTasks::Evaluate(PollingPlaces& places) {
+bool GatheredTasks::small() const {
+  return std::all_of(models_.begin(), models_.end(),
+                     [](const auto& model) { return IsLittle(model->batcher()); });
+}
+
+bool GatheredTasks::Finish() {
+  if (models_.empty()) return false;
   for (const auto& model : models_) {
     Batcher& batcher = model->batcher();
+    const auto evaluate = [&] { batcher.Evaluate(); };
     if (IsLong(batcher)) {
-      places.Leave();
-      batcher.Evaluate();
-      places.Enter();
+      place_->Yield(evaluate);
     } else {
-      batcher.Evaluate();
+      place_->Keep(evaluate);
     }
   }
+  rest_ = RestFor(models_.front()->batcher());
   models_.clear();
   full_ = false;
+  return true;
+}
+
+void GatheredTasks::Rest() {
+  if (place_->interrupts()) std::this_thread::sleep_for(rest_);
 }
 
 }  // namespace mdn

@@ -1,18 +1,20 @@
 #ifndef MDN_SERVER_RPC_GATHERED_TASKS_H_
 #define MDN_SERVER_RPC_GATHERED_TASKS_H_
 
+#include <chrono>
 #include <memory>
 
 #include "absl/container/inlined_vector.h"
 #include "server/batching/task.h"
 #include "server/repository/served_model.h"
 #include "server/rpc/poller.h"
+#include "server/rpc/polling_places.h"
 
 namespace mdn {
 
 /// The models that have got tasks from the events which a thread is completing, so that these are
 /// evaluated together when it has completed all that were there. Confined to its thread.
-class GatheredTasks {
+class GatheredTasks final : public Gathered {
  public:
   static GatheredTasks& OfThisThread();
 
@@ -20,16 +22,23 @@ class GatheredTasks {
   /// gone when this returns.
   void Add(const std::shared_ptr<ServedModel>& model, Task& task);
 
-  /// A full batch waits.
-  bool full() const { return full_; }
+  /// This thread's, from now on.
+  void set_place(PollingPlace& place) { place_ = &place; }
 
+  /// A full batch waits for this thread.
+  bool full() const override { return full_; }
+  bool small() const override;
   /// Evaluates what waits. Leaves this thread's place to another one meanwhile if that will take
   /// long.
-  void Evaluate(PollingPlaces& places);
+  bool Finish() override;
+  /// Takes a moment where others evaluate on every processor.
+  void Rest() override;
 
  private:
+  PollingPlace* place_ = nullptr;
   absl::InlinedVector<std::shared_ptr<ServedModel>, 1> models_;
   bool full_ = false;
+  std::chrono::nanoseconds rest_{0};
 };
 
 }  // namespace mdn

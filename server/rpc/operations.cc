@@ -191,7 +191,7 @@ void PredictOperation::BeginResponse(const ModelShape& model, WireMessage& respo
   const v1::TensorEncoding encoding = rows_.response_encoding();
   const Shape log_pi = Extended(rows_.leading(), {k});
   const Shape mu = Extended(rows_.leading(), {k, d});
-  const Shape scale_tril = Extended(rows_.leading(), {k, d, d});
+  const Shape scale_tril = full ? Extended(rows_.leading(), {k, d, d}) : Shape();
   response.Allocate(SpecFieldBytes(model.name, model.version) + TensorFieldBytes(log_pi) +
                     2 * TensorFieldBytes(mu) + (full ? TensorFieldBytes(scale_tril) : 0));
   response.WriteSpec(Response::kModelFieldNumber, model.name, model.version);

@@ -10,31 +10,26 @@ constexpr int kMaxBurstEvents = 1024;
 
 }  // namespace
 
-void CompleteEvents(grpc::CompletionQueue& queue, absl::FunctionRef<bool()> is_full,
-                    absl::FunctionRef<void()> end_burst) {
+void CompleteEvents(grpc::CompletionQueue& queue, Gathered& gathered) {
+  using Queue = grpc::CompletionQueue;
   const gpr_timespec at_once = gpr_inf_past(GPR_CLOCK_MONOTONIC);
+  const gpr_timespec whenever = gpr_inf_future(GPR_CLOCK_MONOTONIC);
   void* tag = nullptr;
   bool ok = false;
-  while (queue.Next(&tag, &ok)) {
-    static_cast<CompletionEvent*>(tag)->Complete(ok);
-    for (int events = 1; events < kMaxBurstEvents && !is_full(); ++events) {
-      if (queue.AsyncNext(&tag, &ok, at_once) != grpc::CompletionQueue::GOT_EVENT) break;
+  bool waits = true;
+  for (int events = 0;; ++events) {
+    const auto next = queue.AsyncNext(&tag, &ok, waits ? whenever : at_once);
+    if (next == Queue::SHUTDOWN) return;
+    if (next == Queue::GOT_EVENT) {
       static_cast<CompletionEvent*>(tag)->Complete(ok);
+      const bool enough = gathered.full() || (waits && gathered.small());
+      waits = false;
+      if (!enough && events < kMaxBurstEvents) continue;
     }
-    end_burst();
+    events = 0;
+    waits = !gathered.Finish() && next == Queue::TIMEOUT;
+    if (waits) gathered.Rest();
   }
-}
-
-void PollingPlaces::Enter() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  freed_.wait(lock, [this] { return free_ > 0; });
-  --free_;
-}
-
-void PollingPlaces::Leave() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  ++free_;
-  freed_.notify_one();
 }
 
 }  // namespace mdn

@@ -3,11 +3,6 @@
 
 #include <grpcpp/completion_queue.h>
 
-#include <condition_variable>
-#include <mutex>
-
-#include "absl/functional/function_ref.h"
-
 namespace mdn {
 
 /// What a completion queue's tag points to.
@@ -19,28 +14,27 @@ class CompletionEvent {
   ~CompletionEvent() = default;
 };
 
-/// Completes the queue's events until it has been shut down and is empty. Waits for an event, goes
-/// on with those that are there already, until `is_full` says that these are enough, and then calls
-/// `end_burst`, for work that is better done for many events together.
-void CompleteEvents(grpc::CompletionQueue& queue, absl::FunctionRef<bool()> is_full,
-                    absl::FunctionRef<void()> end_burst);
-
-/// Places for threads that poll, which are more than places so that one can take over from another
-/// that has something long to do. Thread-safe.
-class PollingPlaces {
+/// What is better done for many events together.
+class Gathered {
  public:
-  explicit PollingPlaces(int places) : free_(places) {}
+  /// So much has been gathered that more would not help.
+  virtual bool full() const = 0;
+  /// So little that looking for more costs more than it can save.
+  virtual bool small() const = 0;
+  /// Does what has been gathered, and tells whether that was anything.
+  virtual bool Finish() = 0;
+  /// There is nothing more to do: a chance to let more come together.
+  virtual void Rest() = 0;
 
-  /// Returns when a place has become this thread's.
-  void Enter();
-  void Leave();
-
- private:
-  std::mutex mutex_;
-  std::condition_variable freed_;
-  /// Guarded by mutex_.
-  int free_;
+ protected:
+  ~Gathered() = default;
 };
+
+/// Completes the queue's events until it has been shut down and is empty. Goes on with those that
+/// are there already, and finishes what they have gathered when there are no more. An event that
+/// had to be waited for came alone: if it has gathered little, that is finished before another
+/// look.
+void CompleteEvents(grpc::CompletionQueue& queue, Gathered& gathered);
 
 }  // namespace mdn
 

@@ -12,11 +12,12 @@ import sys
 import tempfile
 import time
 
+import probes
 import report
 import scenarios
 from processes import PEERS, ROOT, Load, Processors
 
-EXTRA = ("idle", "allocations")
+EXTRA = ("idle", "allocations", "fairness")
 
 
 def parse_arguments():
@@ -31,6 +32,8 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, help="of each run; default 3; 0.4 with --quick")
     parser.add_argument("--widths", type=lambda text: [int(w) for w in text.split(",")],
                         default=[], help="of the hidden layers, of 50,128,512,1024")
+    parser.add_argument("--soak", type=float, metavar="SECONDS",
+                        help="only this: watch the server's memory for so long at saturation")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the servers")
     options = parser.parse_args()
     unknown = set(options.only) - set(names)
@@ -60,11 +63,16 @@ def measure(options, folder):
     processors = Processors()
     run = scenarios.Run(options, processors, Load(processors), folder,
                         lambda text: print(f"serving: {text}", file=sys.stderr, flush=True))
+    if options.soak:
+        probes.soak(run, options.soak)
+        return run
     run.all([s for s in scenarios.SCENARIOS if chosen(options, s)])
     if not options.only or "allocations" in options.only:
         run.allocations((scenarios.ECHO, scenarios.OURS), 2000 if options.quick else 20000)
     if not options.only or "idle" in options.only:
         run.idle(5, 1 if options.quick else 50)
+    if not options.only or "fairness" in options.only:
+        probes.fairness(run, options.seconds)
     return run
 
 

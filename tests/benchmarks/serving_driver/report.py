@@ -177,6 +177,7 @@ def goals(results):
               results.ratio("draws", width, OURS, ECHO, RATE), 0.8, 0.95, False)
     overload_goals(results, g)
     connection_goals(results, g)
+    probe_figures(results, g)
     return aligned(g.rows)
 
 
@@ -220,6 +221,20 @@ def connection_goals(results, g):
         for result in results.of("allocations", 50, server):
             g.rows.append((f"allocations per request, {server}",
                            number(result["allocations_per_request"]), "", "", ""))
+
+
+def probe_figures(results, g):
+    for scenario, name in (("small_alone", "small requests alone"),
+                           ("small_beside_large", "small requests beside large ones")):
+        for result in results.of(scenario, 50, OURS):
+            g.rows.append((f"{name}: p50, p99 in us", number(result["latency_us"]["p50"]),
+                           number(result["latency_us"]["p99"]), "", ""))
+    for result in results.of("large", 50, OURS):
+        g.rows.append(("the large ones: p50 in us", number(result["latency_us"]["p50"]), "", "", ""))
+    for result in results.of("soak", 50, OURS):
+        g.rows.append(("memory at saturation: MiB, and growth in KiB/s",
+                       number(result["resident_bytes"] / 2**20),
+                       number(result["resident_bytes_per_second"] / 2**10), "", ""))
 
 
 def text(results):
