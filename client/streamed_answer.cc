@@ -45,6 +45,9 @@ void Append(const v1::StreamedResponse& part, v1::StreamedResponse& whole) {
 
 absl::Status StreamedAnswer::Add(v1::StreamedResponse part, int64_t max_bytes) {
   if (part.has_error()) {
+    if (part.error().code() == 0) {
+      return absl::InternalError("the server's answer is malformed: an error without a code");
+    }
     return absl::Status(static_cast<absl::StatusCode>(part.error().code()), part.error().message());
   }
   if (parts_ > 0 && part.response_case() != response_.response_case()) {

@@ -71,16 +71,12 @@ void AssembleWeightsOfRows(float* logits, int64_t stride, int64_t rows, int64_t 
   }
 }
 
-// exp(raw + epsilon) of the outputs [begin, end), and of some before. The sum's rounding would cost
-// precision where raw is large, so epsilon's part is a factor: in float32 exp(epsilon) is 1 +
-// epsilon.
+// exp(raw + epsilon) of the outputs [begin, end), and of some before.
 void ReplaceByScales(float* raw, int64_t begin, int64_t end) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(Tag()));
   const int64_t whole = begin / lanes * lanes;
-  Replace(raw + whole, end - whole, [](Vector output) {
-    const Vector exp = Exp(Tag(), output);
-    return hn::MulAdd(exp, hn::Set(Tag(), static_cast<float>(kScaleEpsilon)), exp);
-  });
+  Replace(raw + whole, end - whole,
+          [](Vector output) { return ExpOfSum(Tag(), output, static_cast<float>(kScaleEpsilon)); });
 }
 
 void AssembleMeans(const AssemblyPlan& plan, const float* HWY_RESTRICT raw,
@@ -260,15 +256,11 @@ void MixtureHead::AssembleRows(const RawOutputs& raw, int64_t first_row, int64_t
                                Mixture& mixture) const {
   assert(first_row >= 0 && first_row + rows <= mixture.rows);
   const int64_t scales = options_.components * options_.dims;
-  const AssembledRow first{
-      &mixture.log_pi[first_row * options_.components], &mixture.mu[first_row * scales],
-      &mixture.sigma[first_row * scales], &mixture.log_scale[first_row * scales],
-      shape().full_covariance ? &mixture.scale_tril[first_row * scales * options_.dims] : nullptr};
   HWY_DYNAMIC_DISPATCH(AssembleRows)
   ({options_, log_fixed_noise_level_, scales, normal_channels(), channel_of_scale_.data(),
     options_.noise_type == NoiseType::kDiagonal, changes_units_, shift_.data(), scale_.data(),
     log_scale_.data()},
-   raw, rows, first);
+   raw, rows, RowIn(mixture, first_row));
 }
 
 }  // namespace mdn

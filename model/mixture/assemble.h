@@ -34,6 +34,16 @@ struct AssembledRow {
   float* scale_tril;
 };
 
+/// The places of row `row`.
+inline AssembledRow RowIn(Mixture& mixture, int64_t row) {
+  const int64_t components = mixture.shape.components;
+  const int64_t scales = components * mixture.shape.dims;
+  return {&mixture.log_pi[row * components], &mixture.mu[row * scales],
+          &mixture.sigma[row * scales], &mixture.log_scale[row * scales],
+          mixture.shape.full_covariance ? &mixture.scale_tril[row * scales * mixture.shape.dims]
+                                        : nullptr};
+}
+
 }  // namespace mdn
 
 #endif  // MDN_MODEL_MIXTURE_ASSEMBLE_H_

@@ -91,6 +91,19 @@ class MixtureHead {
   /// those rows. Different rows may be assembled at the same time.
   void AssembleRows(const RawOutputs& raw, int64_t first_row, int64_t rows, Mixture& mixture) const;
 
+  /// The same outputs column by column: number o of row r stands at o * rows + r. Starts at a
+  /// multiple of 64 bytes.
+  struct RawColumns {
+    float* logits = nullptr;
+    float* normal = nullptr;
+    /// A multiple of the lanes of this processor's vectors.
+    int64_t rows = 0;
+    /// rows * (K + normal_channels()) numbers, each of the two up to whole vectors.
+    float* spare = nullptr;
+  };
+  /// AssembleRows for as many rows as the columns have, with the same bits.
+  void AssembleColumns(const RawColumns& raw, int64_t first_row, Mixture& mixture) const;
+
  private:
   Options options_;
   /// [K, D]

@@ -66,6 +66,14 @@ HWY_INLINE V Exp(D d, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, hn::Mul(first, PowerOfTwo(d, hn::Sub(exponent, half))));
 }
 
+/// exp(x + summand) for a summand so small that its exponential is 1 + summand in float32: as a
+/// factor it does not cost the precision that the sum's rounding would where x is large.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V ExpOfSum(D d, V x, float summand) {
+  const V exp = Exp(d, x);
+  return hn::MulAdd(exp, hn::Set(d, summand), exp);
+}
+
 /// exp x for x from -87 to 88, where the result is normal: Exp's bits with less work. NaN for NaN.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V NormalExp(D d, V x) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 #include "model/mixture/simd_targets.h"
@@ -12,6 +11,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 // Behind foreach_target.h.
 #include "hwy/highway.h"
+#include "model/engine/native/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace mdn {
@@ -27,10 +27,8 @@ using Vector = hn::Vec<Tag>;
 // have to fit into the registers.
 #if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
 constexpr int kPanelVectors = 4;
-constexpr int kMostSums = 24;
 #else
 constexpr int kPanelVectors = 2;
-constexpr int kMostSums = 12;
 #endif
 // More rows need more addresses than there are registers for them.
 constexpr int kMostTileRows = 12;
@@ -61,36 +59,20 @@ HWY_INLINE void KeepInRegister([[maybe_unused]] Vector& vector) {
 #endif
 }
 
-// An output is at least this.
-float Floor(Activation activation) {
-  return activation == Activation::kRelu ? 0 : -std::numeric_limits<float>::infinity();
-}
-
-// A NaN in `sum` stays one.
-HWY_INLINE Vector AtLeast(Vector floor, Vector sum) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
-  return hn::Max(floor, sum);  // The second operand where one is a NaN.
-#else
-  return hn::IfThenElse(hn::Lt(sum, floor), floor, sum);
-#endif
-}
-
-// Left to itself, GCC keeps the sums in memory where it does not unroll a loop over them.
-#define MDN_UNROLL _Pragma("GCC unroll 12")
-
 // kRows rows of kPanels panels of kVectors vectors each.
 template <int kRows, int kVectors, int kPanels>
 HWY_INLINE void EvaluateTile(const Work work, ActivationsIn in, ActivationsOut out, Ahead ahead) {
   const Tag tag;
   const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
+  const int64_t vector_size = (1 + work.inputs) * lanes;
   Vector sums[kPanels][kRows][kVectors];
   const float* weights[kPanels];
   const float* x[kPanels];
   MDN_UNROLL for (int p = 0; p < kPanels; ++p) {
-    weights[p] = work.panels[p].data + kVectors * lanes;
+    weights[p] = work.panels[p].data + lanes;
     x[p] = in.data + work.panels[p].input_offset;
     MDN_UNROLL for (int v = 0; v < kVectors; ++v) {
-      const Vector bias = hn::Load(tag, work.panels[p].data + v * lanes);
+      const Vector bias = hn::Load(tag, work.panels[p].data + v * vector_size);
       MDN_UNROLL for (int r = 0; r < kRows; ++r) sums[p][r][v] = bias;
     }
   }
@@ -101,7 +83,7 @@ HWY_INLINE void EvaluateTile(const Work work, ActivationsIn in, ActivationsOut o
     MDN_UNROLL for (int p = 0; p < kPanels; ++p) {
       Vector weight[kVectors];
       MDN_UNROLL for (int v = 0; v < kVectors; ++v) {
-        weight[v] = hn::Load(tag, weights[p] + v * lanes);
+        weight[v] = hn::Load(tag, weights[p] + v * vector_size + i * lanes);
         if (kRows > 1) KeepInRegister(weight[v]);
       }
       MDN_UNROLL for (int r = 0; r < kRows; ++r) {
@@ -110,7 +92,6 @@ HWY_INLINE void EvaluateTile(const Work work, ActivationsIn in, ActivationsOut o
           sums[p][r][v] = hn::MulAdd(input, weight[v], sums[p][r][v]);
         }
       }
-      weights[p] += kVectors * lanes;
     }
   }
   const Vector floor = hn::Set(tag, work.floor);

@@ -8,13 +8,13 @@
 
 namespace mdn {
 
-/// Up to Kernels::panel_vectors vectors of neighbouring outputs of a dense layer, packed in the
-/// order in which a kernel reads them: biases [vectors * lanes], then weights [inputs, vectors *
-/// lanes], zeros where the layer has no such output. Starts at a multiple of 64 bytes.
+/// Up to Kernels::panel_vectors vectors of neighbouring outputs of a dense layer. Each vector is
+/// biases [lanes], then weights [inputs, lanes], zeros where the layer has no such output. Starts
+/// at a multiple of 64 bytes.
 struct Panel {
   const float* data = nullptr;
-  /// In vectors.
   int64_t vectors = 0;
+  int64_t outputs = 0;
   /// Where in a row of activations its inputs and its outputs begin.
   int64_t input_offset = 0;
   int64_t output_offset = 0;

@@ -42,14 +42,14 @@ PackedLayer::PackedLayer(const Kernels& kernels, absl::Span<const DenseLayer> pa
 void PackedLayer::AddPanel(const DenseLayer& part, int64_t first_output, float*& memory) {
   const int64_t outputs = std::min(Outputs(part) - first_output, panel_vectors_ * lanes_);
   const int64_t width = RoundUp(outputs, lanes_);
-  panels_.push_back({memory, width / lanes_, part.input_offset, part.output_offset + first_output});
+  panels_.push_back(
+      {memory, width / lanes_, outputs, part.input_offset, part.output_offset + first_output});
   std::fill_n(memory, width * (1 + inputs_), 0.0f);
-  std::copy_n(&part.bias.values[first_output], outputs, memory);
-  for (int64_t input = 0; input < inputs_; ++input) {
-    float* const weights = memory + (1 + input) * width;
-    for (int64_t o = 0; o < outputs; ++o) {
-      weights[o] = part.weight.values[(first_output + o) * inputs_ + input];
-    }
+  for (int64_t o = 0; o < outputs; ++o) {
+    float* const column = memory + o / lanes_ * lanes_ * (1 + inputs_) + o % lanes_;
+    column[0] = part.bias.values[first_output + o];
+    const float* const weights = &part.weight.values[(first_output + o) * inputs_];
+    for (int64_t input = 0; input < inputs_; ++input) column[(1 + input) * lanes_] = weights[input];
   }
   memory += RoundUp(width * (1 + inputs_), kLineFloats);
 }

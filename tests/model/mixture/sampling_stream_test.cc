@@ -152,6 +152,25 @@ TEST(SamplingStreamTest, BitsDoNotDependOnTheNumberOfSamples) {
   }
 }
 
+TEST(SamplingStreamTest, ASamplesBitsDoNotDependOnWhichOneComesFirst) {
+  for (const int model : {kDiagonal, kFull}) {
+    for (const int64_t dims : {1, 2, 5}) {
+      const Mixture mixture = RandomMixture(EveryNoiseModel(5, dims)[model], 1, 4);
+      const Draws all = Draw(mixture, 500);
+      for (const int64_t first : {2, 14, 256, 498}) {
+        SamplingOptions options;
+        options.first_sample = first;
+        const Draws rest = Draw(mixture, 500 - first, options);
+        EXPECT_EQ(std::memcmp(rest.samples.data(), &all.samples[first * dims],
+                              rest.samples.size() * sizeof(float)),
+                  0);
+        EXPECT_TRUE(std::equal(rest.components.begin(), rest.components.end(),
+                               all.components.begin() + first));
+      }
+    }
+  }
+}
+
 TEST(SamplingStreamTest, WritesNothingBehindTheLastSample) {
   for (const int64_t dims : {1, 2, 4, 6}) {
     const Mixture mixture = RandomMixture(EveryNoiseModel(5, dims)[kDiagonal], 1, 4);

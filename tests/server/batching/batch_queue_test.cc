@@ -259,5 +259,37 @@ TEST(BatchQueueTest, CancellingATaskThatIsDoneDoesNothing) {
   EXPECT_EQ(queue.stats().done, 1);
 }
 
+/// Tells whether it is followed by another of its group.
+class GroupedTask final : public Task {
+ public:
+  GroupedTask(const void* group, std::vector<bool>& followed)
+      : Task(kX, 1, SteadyTime::max(), group), all_followed_(followed) {}
+  void Consume(const Mixture& /*mixture*/, int64_t /*begin*/, int64_t /*first_row*/,
+               int64_t /*rows*/) override {}
+  void Done(absl::Status /*status*/) override { all_followed_.push_back(followed()); }
+
+ private:
+  static constexpr float kX[] = {1};
+  std::vector<bool>& all_followed_;
+};
+
+TEST(BatchQueueTest, TasksKnowWhetherAnotherOfTheirGroupFollows) {
+  const int first_group = 0, second_group = 0;
+  std::vector<bool> followed;
+  std::vector<std::unique_ptr<GroupedTask>> tasks;
+  BatchQueue queue(Limits(10));
+  for (const int* group : {&first_group, &first_group, &second_group, &first_group}) {
+    tasks.push_back(std::make_unique<GroupedTask>(group, followed));
+    Push(queue, *tasks.back());
+  }
+  for (int i = 0; i < 2; ++i) {
+    tasks.push_back(std::make_unique<GroupedTask>(nullptr, followed));
+    Push(queue, *tasks.back());
+  }
+  Batch batch = Take(queue);
+  BatchQueue::Complete(queue.Return(kNow, batch));
+  EXPECT_THAT(followed, testing::ElementsAre(true, false, false, false, false, false));
+}
+
 }  // namespace
 }  // namespace mdn

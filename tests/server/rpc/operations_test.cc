@@ -313,6 +313,52 @@ TEST(LogLikelihoodOperationTest, OneRowWithoutLeadingDimensionsGivesAScalar) {
   EXPECT_EQ(Received<v1::LogLikelihoodResponse>(response).log_likelihood().values_size(), 1);
 }
 
+/// Limits under which `numbers` fit into a message.
+Limits RoomFor(int64_t numbers) {
+  Limits limits;
+  limits.max_message_bytes = 1024 + 4 * numbers;
+  return limits;
+}
+
+TEST(LogLikelihoodOperationTest, WhatIsTooLargeComesInParts) {
+  v1::LogLikelihoodRequest request;
+  *request.mutable_x() = Zeros({2, 3});
+  *request.mutable_y() = Zeros({2, 5, 2});
+  for (int i = 0; i < 20; ++i) request.mutable_y()->set_values(i, 0.1f * i);
+  const auto whole =
+      Received<v1::LogLikelihoodResponse>(Answer<LogLikelihoodOperation>(request, 4));
+  const FakeEngine engine(3, kModel.mixture);
+  AnswerProgress progress;
+  std::vector<int64_t> sizes;
+  std::vector<float> joined;
+  do {
+    WireMessage message;
+    auto operation =
+        LogLikelihoodOperation::Create(request, kModel, RoomFor(8), message, &progress);
+    ASSERT_TRUE(operation.ok());
+    Mixture mixture;
+    ASSERT_TRUE(engine.Evaluate(operation->rows().x(), 1, mixture).ok());
+    operation->Consume(mixture, 0, 0, 1);
+    const v1::Tensor part = Received<v1::LogLikelihoodResponse>(message).log_likelihood();
+    EXPECT_EQ(part.shape(0), 1);
+    sizes.push_back(part.shape(1));
+    joined.insert(joined.end(), part.values().begin(), part.values().end());
+  } while (progress.more);
+  EXPECT_THAT(sizes, ElementsAre(2, 2, 1, 2, 2, 1));
+  EXPECT_THAT(joined, testing::ElementsAreArray(whole.log_likelihood().values()));
+}
+
+TEST(PredictOperationTest, ARowThatFitsIntoNoMessageIsRefusedInPartsToo) {
+  v1::PredictRequest request;
+  *request.mutable_x() = Zeros({2, 3});
+  AnswerProgress progress;
+  WireMessage message;
+  const auto operation = PredictOperation::Create(request, kModel, RoomFor(19), message, &progress);
+  EXPECT_EQ(operation.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(PredictOperation::Create(request, kModel, RoomFor(20), message, &progress).ok());
+  EXPECT_TRUE(progress.more);
+}
+
 TEST(LogLikelihoodOperationTest, NoPointsNeedNoEvaluation) {
   v1::LogLikelihoodRequest request;
   WireMessage response;

@@ -38,6 +38,7 @@ TEST(PackedLayerTest, StandsInTheOrderInWhichAKernelReads) {
   ASSERT_THAT(layer.panels(), SizeIs(1));
   const Panel& panel = layer.panels()[0];
   EXPECT_EQ(panel.vectors, 1);
+  EXPECT_EQ(panel.outputs, 3);
   EXPECT_EQ(panel.input_offset, 5);
   EXPECT_EQ(panel.output_offset, 8);
   EXPECT_THAT(Vector(panel.data), ElementsAre(7, 8, 9, 0));
@@ -96,11 +97,11 @@ TEST(PackedLayerTest, HoldsCopiesOfAllTensors) {
   bias.values.assign(bias.values.size(), 0);
   for (int64_t output = 0; output < 11; ++output) {
     const Panel& panel = layer.panels()[output / 8];
-    const int64_t width = 4 * panel.vectors;
-    const int64_t column = output % 8;
-    EXPECT_EQ(panel.data[column], bias_before.values[output]);
+    // Each vector is a bias and 5 weights for 4 outputs.
+    const float* const column = panel.data + output % 8 / 4 * 6 * 4 + output % 4;
+    EXPECT_EQ(column[0], bias_before.values[output]);
     for (int64_t input = 0; input < 5; ++input) {
-      EXPECT_EQ(panel.data[(1 + input) * width + column], weight_before.values[output * 5 + input]);
+      EXPECT_EQ(column[(1 + input) * 4], weight_before.values[output * 5 + input]);
     }
   }
 }
