@@ -61,7 +61,7 @@ std::map<std::string, int64_t> ResolveLabels(const ModelRecord& model) {
   return resolved;
 }
 
-std::vector<int64_t> Unneeded(const ModelRecord& model, std::set<int64_t> needed) {
+std::vector<int64_t> Unneeded(const ModelRecord& model, const std::set<int64_t>& needed) {
   std::vector<int64_t> unneeded;
   bool keeps_one = false;
   for (const auto& [number, version] : model.versions) {
@@ -147,7 +147,7 @@ LoadPlan Plan(const ModelRecord& model, SteadyTime now, const LoadTiming& timing
   if (model.is_asked_for) plan.labels = ResolveLabels(model);
   std::set<int64_t> needed = chosen;
   for (const auto& [label, version] : plan.labels) needed.insert(version);
-  if (!is_incomplete) plan.unload = Unneeded(model, std::move(needed));
+  if (!is_incomplete) plan.unload = Unneeded(model, needed);
   return plan;
 }
 

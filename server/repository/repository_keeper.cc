@@ -73,23 +73,24 @@ void RepositoryKeeper::Rescan() {
 }
 
 void RepositoryKeeper::Enqueue(Request request) {
-  absl::Status refusal;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_) {
-      refusal = Stopped();
-    } else if (requests_.size() + waiting_.size() >= kMaxRequests) {
-      refusal = absl::ResourceExhaustedError(
-          absl::StrCat(kMaxRequests, " calls wait for the model repository, the most it takes"));
-    } else {
-      requests_.push_back(std::move(request));
-    }
-  }
-  if (!refusal.ok()) {
-    request.done(refusal);
-  } else {
+  const absl::Status status = TryEnqueue(request);
+  if (status.ok()) {
     watch_.Wake();
+  } else {
+    request.done(status);
   }
+}
+
+/// Takes the request only if it returns OK.
+absl::Status RepositoryKeeper::TryEnqueue(Request& request) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (stopping_) return Stopped();
+  if (requests_.size() + waiting_.size() >= kMaxRequests) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(kMaxRequests, " calls wait for the model repository, the most it takes"));
+  }
+  requests_.push_back(std::move(request));
+  return absl::OkStatus();
 }
 
 void RepositoryKeeper::Stop() {
@@ -256,8 +257,9 @@ void RepositoryKeeper::LoadVersion(const std::string& name, int64_t number) {
   VersionRecord& version = records_.at(name).versions.at(number);
   const SteadyTime begin = std::chrono::steady_clock::now();
   auto model = options_.load(name, number, version.seen);
+  const absl::Status status = model.status();
   const SteadyTime end = std::chrono::steady_clock::now();
-  if (model.ok()) {
+  if (status.ok()) {
     std::shared_ptr<ServedModel>& place = models_[{name, number}];
     if (place != nullptr) unloading_.emplace_back(name, number);
     place = retired_->Share(*std::move(model));
@@ -267,12 +269,12 @@ void RepositoryKeeper::LoadVersion(const std::string& name, int64_t number) {
     spdlog::info("model '{}' version {}: ready", name, number);
   } else {
     version.refused = version.seen;
-    version.reason = std::string(model.status().message());
+    version.reason = std::string(status.message());
     version.refused_at = end;
     ++version.refusals;
     spdlog::error("model '{}' version {}: refused: {}", name, number, version.reason);
   }
-  if (options_.on_load) options_.on_load({name, number, model.status(), end - begin});
+  if (options_.on_load) options_.on_load({name, number, status, end - begin});
 }
 
 void RepositoryKeeper::AnswerWaiting() {

@@ -100,6 +100,7 @@ class RepositoryKeeper {
 
   RepositoryKeeper(Options options, ModelRepository& repository);
   void Enqueue(Request request);
+  absl::Status TryEnqueue(Request& request);
   bool HasRequests();
 
   void Run();
