@@ -12,9 +12,10 @@ from processes import (BENCHMARKS, BUILD, PEERS, AllocationCounter, load_command
 
 ECHO, OURS = "echo", "ours"
 TORCH, UNBATCHED = "ours --engine=torch", "ours --max_batch_rows=1"
+TIMER = "ours --max_batch_delay=100us"
 PLAIN, PLAIN_CALLBACK = "C++ LibTorch sync", "C++ LibTorch callback"
 ASYNCIO, SYNC = "Python asyncio", "Python sync"
-ALL = (ECHO, OURS, TORCH, UNBATCHED, PLAIN, PLAIN_CALLBACK, ASYNCIO, SYNC)
+ALL = (ECHO, OURS, TORCH, UNBATCHED, TIMER, PLAIN, PLAIN_CALLBACK, ASYNCIO, SYNC)
 
 SATURATING = {"concurrency": 64, "connections": 8}
 
@@ -48,7 +49,7 @@ SCENARIOS = (
              {"concurrency": 512, "connections": 8}, widths=(50, 128, 512, 1024)),
     Scenario("streamed", "512 requests under way, one row each, over streams", (OURS,),
              {"concurrency": 512, "connections": 8, "stream": "true"}),
-    Scenario("one_caller", "one request under way", (ECHO, OURS, TORCH, PLAIN),
+    Scenario("one_caller", "one request under way", (ECHO, OURS, TORCH, TIMER, PLAIN),
              {"concurrency": 1, "connections": 1}),
     Scenario("tail", "Poisson arrivals at 70 % of the peak", (ECHO, OURS, PLAIN),
              {"connections": 8}, rate_of=(0.7, "peak", None)),
@@ -97,6 +98,7 @@ def commands(folder, width):
         OURS: (ours, {}),
         TORCH: (ours + ["--engine=torch"], {}),
         UNBATCHED: (ours + ["--max_batch_rows=1"], {}),
+        TIMER: (ours + ["--max_batch_delay=100us"], {}),
         PLAIN: (plain + ["--api=sync"], {}),
         PLAIN_CALLBACK: (plain + ["--api=callback"], {}),
         ASYNCIO: (python + ["--api=asyncio"], {}),
