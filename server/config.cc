@@ -73,6 +73,16 @@ ABSL_FLAG(
     int, threads, 0,
     "Batches evaluated at the same time. 0: as many as this process may use processors, by its "
     "affinity and its control group's limit.");
+ABSL_FLAG(std::string, log_format, "text",
+          "How the log is written to the standard error: text, or json, an object a line.");
+ABSL_FLAG(std::string, log_level, "info",
+          "What the log tells: error, warning, info or debug. While the server runs, SIGUSR1 makes "
+          "it tell more and SIGUSR2 less.");
+ABSL_FLAG(std::string, access_log, "off",
+          "The calls of models that have a line in the log each: off, errors or all. A caller that "
+          "sent no x-request-id is told the one in its line, as trailing metadata.");
+ABSL_FLAG(double, access_log_sample, 1,
+          "With --access_log=all: the share of the calls that succeed which are logged.");
 ABSL_FLAG(std::string, metrics_listen, "",
           "Where to answer /metrics for Prometheus, /healthz and /readyz over HTTP, HOST:PORT such "
           "as 127.0.0.1:9464. Empty: nowhere. There is no encryption, and whoever asks is told.");
@@ -187,6 +197,32 @@ absl::StatusOr<SecurityFiles> SecurityFromFlags() {
   return files;
 }
 
+absl::Status LogFromFlags(Config& config) {
+  const std::string format = absl::GetFlag(FLAGS_log_format);
+  if (format != "text" && format != "json") {
+    return OutOfRange("log_format", absl::StrCat("'", format, "'"), "text or json");
+  }
+  config.log_format = format == "json" ? LogFormat::kJson : LogFormat::kText;
+  const std::string level = absl::GetFlag(FLAGS_log_level);
+  const auto parsed = ParseLogLevel(level);
+  if (!parsed.has_value()) {
+    return OutOfRange("log_level", absl::StrCat("'", level, "'"), "error, warning, info or debug");
+  }
+  config.log_level = *parsed;
+  const std::string calls = absl::GetFlag(FLAGS_access_log);
+  if (calls != "off" && calls != "errors" && calls != "all") {
+    return OutOfRange("access_log", absl::StrCat("'", calls, "'"), "off, errors or all");
+  }
+  config.access_log = calls == "all"      ? LoggedCalls::kAll
+                      : calls == "errors" ? LoggedCalls::kErrors
+                                          : LoggedCalls::kNone;
+  config.access_log_sample = absl::GetFlag(FLAGS_access_log_sample);
+  if (!(config.access_log_sample >= 0 && config.access_log_sample <= 1)) {
+    return OutOfRange("access_log_sample", config.access_log_sample, "0 to 1");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRest(const Config& config) {
   const bool has_repository = !config.repository.directory.empty();
   if (config.model_path.empty() && !has_repository) {
@@ -267,6 +303,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   absl::StatusOr<Limits> limits = LimitsFromFlags();
   if (!limits.ok()) return limits.status();
   config.limits = *limits;
+  if (absl::Status status = LogFromFlags(config); !status.ok()) return status;
   if (absl::Status status = CheckRest(config); !status.ok()) return status;
   return config;
 }

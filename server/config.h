@@ -9,6 +9,8 @@
 #include "absl/time/time.h"
 #include "model/checkpoint/checkpoint.h"
 #include "server/limits.h"
+#include "server/log/access_log.h"
+#include "server/log/log.h"
 #include "server/repository_config.h"
 #include "server/security/security.h"
 
@@ -28,6 +30,11 @@ struct Config {
   std::string metrics_listen;
   LoadOptions load;
   SecurityFiles security;
+  LogFormat log_format = LogFormat::kText;
+  spdlog::level::level_enum log_level = spdlog::level::info;
+  LoggedCalls access_log = LoggedCalls::kNone;
+  /// Of the calls that succeed; 0 to 1.
+  double access_log_sample = 1;
   Limits limits;
   absl::Duration max_batch_delay;
   /// Batches evaluated at the same time; at least 1.

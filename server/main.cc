@@ -14,6 +14,8 @@
 #include "model/engine/torch_module.h"
 #include "server/command_line.h"
 #include "server/config.h"
+#include "server/log/access_log.h"
+#include "server/log/log.h"
 #include "server/monitoring.h"
 #include "server/repository/model_loader.h"
 #include "server/repository/model_repository.h"
@@ -59,13 +61,15 @@ ModelOptions OptionsOfModels(const Config& config) {
   return options;
 }
 
-Server::Options ServerOptions(const Config& config, const Security& security,
+Server::Options ServerOptions(const Config& config, const Security& security, const Log& log,
                               RepositoryKeeper* keeper) {
   Server::Options options;
   options.listen = config.listen;
   options.limits = config.limits;
   options.max_inflight_requests = config.max_inflight_requests;
   options.pollers = config.threads;
+  options.access_log =
+      AccessLog(config.access_log, config.access_log_sample, config.log_format, log.field_logger());
   options.tls = security.tls();
   if (security.tokens() != nullptr) options.access = Access(security.tokens());
   options.drain_timeout = config.drain_timeout;
@@ -82,6 +86,14 @@ void LogModel(const ServedModel& model) {
                std::string(NoiseTypeName(config.noise_type)),
                std::string(CheckpointFormatName(description.format)),
                std::string(model.engine().name()));
+}
+
+/// Says so whatever the level is or was.
+void SetLogLevel(spdlog::level::level_enum level) {
+  const spdlog::string_view_t name = spdlog::level::to_string_view(level);
+  spdlog::set_level(spdlog::level::info);
+  spdlog::info("the log level is {} now", std::string(name.data(), name.size()));
+  spdlog::set_level(level);
 }
 
 RepositoryKeeper::Options KeeperOptions(const Config& config, LoadMetrics& loads) {
@@ -155,6 +167,9 @@ void EnterLameDuck(Server& server, absl::Duration time, int signal) {
 int Serve(const Config& config) {
   KeepOpenBlasSingleThreaded();
   static Signals& signals = *new Signals;
+  const Log log(config.log_format, config.log_level);
+  signals.React(SIGUSR1, [] { SetLogLevel(MoreVerbose(spdlog::get_level())); });
+  signals.React(SIGUSR2, [] { SetLogLevel(LessVerbose(spdlog::get_level())); });
   RouteGrpcLogs();
   RaiseOpenFileLimit();
   StopDeadlockDetection();
@@ -167,13 +182,13 @@ int Serve(const Config& config) {
   LoadMetrics loads;
   const auto keeper = BeginServing(config, repository, loads);
   if (!keeper.ok()) return Fail(LoadFailureCode(keeper.status()), keeper.status().message());
-  spdlog::info("settings: {}", SettingsLine());
-  WarnOfOpenDoors(config);
   absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(ServerOptions(config, **security, keeper->get()), repository);
+      Server::Start(ServerOptions(config, **security, log, keeper->get()), repository);
   if (!server.ok()) return Fail(kUnavailable, server.status().message());
   const auto monitoring = StartMonitoring(config, {**server, repository, loads, MDN_VERSION});
   if (!monitoring.ok()) return Fail(kUnavailable, monitoring.status().message());
+  spdlog::info("settings: {}", SettingsLine());
+  WarnOfOpenDoors(config);
   if (*keeper != nullptr) signals.React(SIGHUP, [&keeper] { (*keeper)->Rescan(); });
   signals.Defer();
   for (const std::string& address : (*server)->addresses()) {

@@ -96,16 +96,19 @@ absl::Status Server::Build() {
     addresses_.push_back(WithPort(options_.listen[i], ports[i]));
   }
 
-  mdn_endpoint_.reset(
-      new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, rpc_metrics_, &options_.access});
+  mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, rpc_metrics_,
+                                                   &options_.access, Role::kCall,
+                                                   &options_.access_log});
   stream_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, stream_gate_,
-                                                      rpc_metrics_, &options_.access});
+                                                      rpc_metrics_, &options_.access, Role::kCall,
+                                                      &options_.access_log});
   repository_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
-      repository_service_, *queue_, administration_gate_, rpc_metrics_, &options_.access});
+      repository_service_, *queue_, administration_gate_, rpc_metrics_, &options_.access,
+      Role::kCall, &options_.access_log});
   const bool is_open = options_.open_administration && options_.access.is_open_to(Role::kCall);
   administration_endpoint_.reset(new CallEndpoint<ModelRepositoryService>{
       repository_service_, *queue_, administration_gate_, rpc_metrics_,
-      is_open ? nullptr : &options_.access, Role::kAdminister});
+      is_open ? nullptr : &options_.access, Role::kAdminister, &options_.access_log});
   check_endpoint_.reset(
       new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_, rpc_metrics_});
   watch_endpoint_.reset(

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/limits.h"
+#include "server/log/access_log.h"
 #include "server/observability/rpc_metrics.h"
 #include "server/repository/model_repository.h"
 #include "server/rpc/call.h"
@@ -39,6 +40,7 @@ class Server {
     int pollers = 1;
     /// For the addresses of TCP: a Unix socket is reached by this machine's own processes only.
     std::shared_ptr<const Reloaded<TlsIdentity>> tls;
+    AccessLog access_log;
     /// Who may call models. Health is told to everybody.
     Access access;
     absl::Duration drain_timeout = absl::Seconds(20);

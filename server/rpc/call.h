@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "server/batching/task.h"
+#include "server/log/access_log.h"
 #include "server/observability/rpc_metrics.h"
 #include "server/rpc/poller.h"
 #include "server/rpc/status.h"
@@ -94,9 +95,11 @@ class CallRecord {
     arrival_ = std::chrono::steady_clock::now();
     method_.Started();
   }
-  /// Exactly once for each call that has arrived.
-  void Handled(const absl::Status& status) {
-    method_.Handled(status, std::chrono::steady_clock::now() - arrival_);
+  /// Exactly once for each call that has arrived. Returns how long it took.
+  std::chrono::nanoseconds Handled(const absl::Status& status) {
+    const std::chrono::nanoseconds time = std::chrono::steady_clock::now() - arrival_;
+    method_.Handled(status, time);
+    return time;
   }
 
   MethodMetrics& method() const { return method_; }
@@ -119,6 +122,8 @@ struct CallEndpoint {
   /// Null: whoever reaches the server may call.
   const Access* access = nullptr;
   Role role = Role::kCall;
+  /// Null: calls have no lines.
+  const AccessLog* access_log = nullptr;
 
   /// Whether a call that has arrived may be served; if so, gate.Leave follows. UNAUTHENTICATED,
   /// PERMISSION_DENIED, or what the gate says.
@@ -129,6 +134,16 @@ struct CallEndpoint {
       }
     }
     return gate.Enter();
+  }
+
+  /// Counts a call's end and writes its line. Once for each that has arrived, before its answer is
+  /// sent.
+  void Record(CallRecord& record, const RpcMethod& method, grpc::ServerContext& context,
+              const absl::Status& status) const {
+    const std::chrono::nanoseconds time = record.Handled(status);
+    if (access_log != nullptr && access_log->Wants(status.ok())) {
+      access_log->Write(context, method.service, method.name, status.code(), time);
+    }
   }
 };
 
@@ -185,11 +200,11 @@ class UnaryCall {
 
   // One of these ends the call, which may be gone when they return.
   void Answer(const Response& response) {
-    record_.Handled(absl::OkStatus());
+    endpoint_.Record(record_, kMethod, context_, absl::OkStatus());
     writer_.Finish(response, grpc::Status::OK, &finished_);
   }
   void Refuse(const absl::Status& status) {
-    record_.Handled(status);
+    endpoint_.Record(record_, kMethod, context_, status);
     arena_.Reset();  // A caller that does not read may let an error wait for long.
     writer_.FinishWithError(ToGrpcStatus(status, context_), &finished_);
   }

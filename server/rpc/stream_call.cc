@@ -270,7 +270,7 @@ void StreamCall::Act(std::unique_lock<std::mutex> lock) {
     finishing_ = true;
     ++references_;
     lock.unlock();
-    record_.Handled(*end_);
+    endpoint_.Record(record_, kMethod, context_, *end_);
     stream_.Finish(ToGrpcStatus(*end_, context_), &finished_event_);
   }
 }

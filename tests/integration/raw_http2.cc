@@ -13,7 +13,7 @@ namespace mdn {
 namespace {
 
 constexpr uint8_t kData = 0, kHeaders = 1, kReset = 3, kSettings = 4, kPing = 6, kGoAway = 7,
-                  kWindowUpdate = 8;
+                  kWindowUpdate = 8, kContinuation = 9;
 constexpr uint8_t kEndStream = 1, kAck = 1, kEndHeaders = 4;
 constexpr size_t kMaxFrame = 16384;
 
@@ -61,12 +61,51 @@ RawHttp2::RawHttp2(int port) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXE
 
 RawHttp2::~RawHttp2() { close(socket_); }
 
-void RawHttp2::BeginCall(const std::string& path, const Headers& extra) {
+std::string RawHttp2::RequestHeaders(const std::string& path, const Headers& extra) const {
   std::string block = Literal(":method", "POST") + Literal(":scheme", "http") +
                       Literal(":path", path) + Literal(":authority", "localhost") +
                       Literal("te", "trailers") + Literal("content-type", "application/grpc");
   for (const auto& [name, value] : extra) block += Literal(name, value);
-  Send(Frame(kHeaders, kEndHeaders, 1, block));
+  return block;
+}
+
+void RawHttp2::BeginCall(const std::string& path, const Headers& extra) {
+  Send(Frame(kHeaders, kEndHeaders, 1, RequestHeaders(path, extra)));
+}
+
+int RawHttp2::BeginAndResetCalls(const std::string& path, const std::string& message, int count) {
+  constexpr uint32_t kCancel = 8;
+  const std::string headers = RequestHeaders(path, {});
+  for (int i = 0; i < count; ++i) {
+    const uint32_t stream = 2 * i + 1;
+    std::string frames = Frame(kHeaders, kEndHeaders, stream, headers);
+    if (!message.empty()) frames += Frame(kData, 0, stream, message);
+    if (!Send(frames + Frame(kReset, 0, stream, BigEndian(kCancel, 4)))) return i;
+    while (Receive(0)) {
+    }
+    // What the peer says of streams that were reset is of no interest; it has not gone.
+    if (gone_) return i;
+    ended_ = false;
+  }
+  return count;
+}
+
+bool RawHttp2::BeginCallWithLongHeader(const std::string& path, size_t bytes) {
+  // A literal whose value's length, of 7 bits, goes on in bytes of 7 bits (RFC 7541, 5.1).
+  std::string block = RequestHeaders(path, {}) + std::string(1, '\0') + '\x04' + "long" + '\x7f';
+  size_t rest = bytes - 127;
+  for (; rest >= 128; rest /= 128) block.push_back(static_cast<char>(rest % 128 + 128));
+  block.push_back(static_cast<char>(rest));
+  block += std::string(bytes, 'x');
+  for (size_t at = 0; at < block.size(); at += kMaxFrame) {
+    const uint8_t end = at + kMaxFrame >= block.size() ? kEndHeaders : 0;
+    if (!Send(Frame(at == 0 ? kHeaders : kContinuation, end, 1, block.substr(at, kMaxFrame)))) {
+      return false;
+    }
+    Receive(0);
+    if (gone_) return false;
+  }
+  return true;
 }
 
 size_t RawHttp2::SendData(const std::string& bytes, int wait_ms, bool end_stream) {
@@ -98,7 +137,7 @@ bool RawHttp2::Send(const std::string& bytes) {
   for (size_t sent = 0; sent < bytes.size();) {
     const ssize_t count = send(socket_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
     if (count <= 0) {
-      ended_ = true;
+      ended_ = gone_ = true;
       return false;
     }
     sent += count;
@@ -108,12 +147,12 @@ bool RawHttp2::Send(const std::string& bytes) {
 
 bool RawHttp2::Receive(int wait_ms) {
   pollfd readable{socket_, POLLIN, 0};
-  if (ended_ || poll(&readable, 1, wait_ms) <= 0) return false;
+  if (gone_ || poll(&readable, 1, wait_ms) <= 0) return false;
   char chunk[16384];
   const ssize_t count = recv(socket_, chunk, sizeof(chunk), 0);
   if (count <= 0) {
-    ended_ = true;
-    return true;
+    ended_ = gone_ = true;
+    return false;
   }
   received_.append(chunk, count);
   TakeFrames();

@@ -8,9 +8,9 @@
 
 namespace mdn {
 
-/// One HTTP/2 connection to this machine with one request on stream 1, written by hand so that it
-/// can say what no gRPC client would (RFC 9113, RFC 7541). Honours flow control. Confined to one
-/// thread.
+/// One HTTP/2 connection to this machine with one request on stream 1, or many that are reset,
+/// written by hand so that it can say what no gRPC client would (RFC 9113, RFC 7541). Honours flow
+/// control. Confined to one thread.
 class RawHttp2 {
  public:
   using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -27,11 +27,18 @@ class RawHttp2 {
   /// to open. Returns how many were sent; fewer than there are where the peer stopped reading or is
   /// gone.
   size_t SendData(const std::string& bytes, int wait_ms, bool end_stream = false);
+  /// Begins calls of `path`, each with the bytes `message` in it, and resets each at once. Returns
+  /// how many were sent; fewer than `count` where the peer is gone.
+  int BeginAndResetCalls(const std::string& path, const std::string& message, int count);
+  /// Begins a call with a header of `bytes` bytes, in pieces that a proxy would let pass. False
+  /// where the peer is gone before its end.
+  bool BeginCallWithLongHeader(const std::string& path, size_t bytes);
   /// The stream or the connection was ended by the peer within `wait_ms`.
   bool AwaitEnd(int wait_ms);
   bool ended() const { return ended_; }
 
  private:
+  std::string RequestHeaders(const std::string& path, const Headers& extra) const;
   bool Send(const std::string& bytes);
   /// Reads what has come, or waits for something; false after `wait_ms`.
   bool Receive(int wait_ms);
@@ -40,6 +47,7 @@ class RawHttp2 {
 
   int socket_ = -1;
   bool ended_ = false;
+  bool gone_ = false;
   int64_t connection_window_ = 65535;
   int64_t stream_window_ = 65535;
   int64_t initial_window_ = 65535;

@@ -97,6 +97,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "--repository_poll_interval: got 1ms; expected 10ms to 24h"},
         BadFlag{"--threads=-1", "--threads: got -1; expected 1 to 1024"},
         BadFlag{"--max_batch_delay=1m", "--max_batch_delay: got 1m; expected 0 to 10s"},
+        BadFlag{"--log_format=xml", "--log_format: got 'xml'; expected text or json"},
+        BadFlag{"--log_level=loud",
+                "--log_level: got 'loud'; expected error, warning, info or debug"},
+        BadFlag{"--access_log=some", "--access_log: got 'some'; expected off, errors or all"},
+        BadFlag{"--access_log_sample=2", "--access_log_sample: got 2; expected 0 to 1"},
+        BadFlag{"--tls_cert=c.pem", "--tls_key is missing; expected the key of --tls_cert"},
+        BadFlag{"--tls_client_ca=c.pem", "--tls_client_ca needs --tls_cert and --tls_key"},
         BadFlag{"--lame_duck=2h", "--lame_duck: got 2h; expected 0 to 1h"},
         BadFlag{"--drain_timeout=-1s", "--drain_timeout: got -1s; expected 0 to 24h"}));
 
