@@ -46,7 +46,7 @@ int Fail(int code, absl::string_view message) {
 
 int LoadFailureCode(const absl::Status& status) {
   if (absl::IsNotFound(status) || absl::IsPermissionDenied(status)) return kNoInput;
-  if (absl::IsFailedPrecondition(status)) return kUnavailable;
+  if (absl::IsFailedPrecondition(status) || absl::IsUnavailable(status)) return kUnavailable;
   return absl::IsInvalidArgument(status) ? kBadData : kSoftware;
 }
 
@@ -168,6 +168,7 @@ int Serve(const Config& config) {
   KeepOpenBlasSingleThreaded();
   static Signals& signals = *new Signals;
   const Log log(config.log_format, config.log_level);
+  signals.React(SIGHUP, [] {});
   signals.React(SIGUSR1, [] { SetLogLevel(MoreVerbose(spdlog::get_level())); });
   signals.React(SIGUSR2, [] { SetLogLevel(LessVerbose(spdlog::get_level())); });
   RouteGrpcLogs();

@@ -48,9 +48,9 @@ absl::StatusOr<RepositoryMode> ParseMode(const std::string& name) {
 absl::Status CheckRange(absl::string_view flag, absl::Duration value, absl::Duration least) {
   constexpr absl::Duration kMost = absl::Hours(24);
   if (value >= least && value <= kMost) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("--", flag, ": got ", absl::FormatDuration(value),
-                                                 "; expected ", absl::FormatDuration(least), " to ",
-                                                 absl::FormatDuration(kMost)));
+  return absl::InvalidArgumentError(
+      absl::StrCat(SettingName(flag), ": got ", absl::FormatDuration(value), "; expected ",
+                   absl::FormatDuration(least), " to ", absl::FormatDuration(kMost)));
 }
 
 }  // namespace

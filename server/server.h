@@ -31,7 +31,8 @@ class Server {
     std::vector<std::string> listen;
     Limits limits;
     int max_inflight_requests = 1024;
-    /// Of requests and responses together; at least four of the largest messages fit.
+    /// Of requests and responses together; at least four of the largest messages fit. Streams may
+    /// hold half as much besides.
     int64_t max_inflight_bytes = int64_t{256} << 20;
     /// Threads that receive calls and evaluate them at the same time: one for each processor. One
     /// more takes over from one that evaluates for long. On one processor this costs a small model

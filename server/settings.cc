@@ -113,6 +113,11 @@ json FlagValue(const absl::CommandLineFlag& flag) {
   return text;
 }
 
+/// Paths need not be UTF-8.
+std::string FlagJson(const absl::CommandLineFlag& flag) {
+  return FlagValue(flag).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 }  // namespace
 
 absl::Status SetOnce(absl::CommandLineFlag& flag, const std::string& value, std::string name) {
@@ -181,7 +186,7 @@ std::string SettingsFile(const std::string& source) {
   std::string text = "{\n";
   size_t left = flags.size();
   for (const auto& [name, flag] : flags) {
-    absl::StrAppend(&text, "  \"", name, "\": ", FlagValue(*flag).dump(), --left > 0 ? "," : "");
+    absl::StrAppend(&text, "  \"", name, "\": ", FlagJson(*flag), --left > 0 ? "," : "");
     if (IsSet(name)) absl::StrAppend(&text, "  // ", SettingName(name));
     absl::StrAppend(&text, "\n");
   }
@@ -192,7 +197,7 @@ std::string SettingsLine(const std::string& source) {
   std::vector<std::string> set;
   std::vector<std::string> defaults;
   for (const auto& [name, flag] : FlagsOf(source)) {
-    const std::string value = absl::StrCat(name, "=", FlagValue(*flag).dump());
+    const std::string value = absl::StrCat(name, "=", FlagJson(*flag));
     if (IsSet(name)) {
       set.push_back(absl::StrCat(value, " (", SettingName(name), ")"));
     } else {

@@ -38,6 +38,7 @@ Signals::Signals() {
   fcntl(handler_pipe, F_SETFL, O_NONBLOCK);
   Catch(SIGTERM);
   Catch(SIGINT);
+  signal(SIGPIPE, SIG_IGN);  // Who reads the log no more must not end the server.
   std::thread([this] { Hear(); }).detach();
 }
 

@@ -12,8 +12,8 @@ namespace mdn {
 /// The signals that the process gets. SIGTERM and SIGINT end it: one that comes while the program
 /// still starts at once, with 128 + its number; after Defer the first one ends Await, and a second
 /// one the process. Others do what React says. Whichever thread the system gives a signal to, this
-/// one hears of it: libraries may have started threads before main. Create it once, and never
-/// destroy it while the process runs. Thread-safe.
+/// one hears of it: libraries may have started threads before main. SIGPIPE is ignored. Create it
+/// once, and never destroy it while the process runs. Thread-safe.
 class Signals {
  public:
   Signals();

@@ -32,9 +32,9 @@ struct BatchMetrics {
 /// all that waits, up to max_batch_rows, as the next batch.
 ///
 /// What a task is told, once: OK · RESOURCE_EXHAUSTED, more rows than may still wait, or no time to
-/// wait for its turn ·
-/// DEADLINE_EXCEEDED, its deadline came before its turn; its rows are not evaluated from then on ·
-/// what Cancel gave · INTERNAL, the engine failed, or gave this task numbers that are not finite.
+/// wait for its turn · DEADLINE_EXCEEDED, its deadline came before its turn; its rows are not
+/// evaluated from then on · what Cancel gave · INTERNAL, the engine failed, or gave this task
+/// numbers that are not finite.
 ///
 /// Must outlive every call of its methods, not only the tasks: a thread in Evaluate may still look
 /// after the queue when its own task is done. So it must not be destroyed within Done. Thread-safe.

@@ -224,7 +224,9 @@ void RepositoryKeeper::ObeyUnload(ModelRecord& model, const Done& done) {
 /// Loads one version; false: there is none to load.
 bool RepositoryKeeper::LoadNext() {
   Tidy();
-  const SteadyTime now = std::chrono::steady_clock::now();
+  // Files have settled only if a look has found them so.
+  const bool looks = options_.mode == RepositoryMode::kWatch;
+  const SteadyTime now = looks ? last_look_ : std::chrono::steady_clock::now();
   for (const auto& [name, model] : records_) {
     const LoadPlan plan = Plan(model, now, options_.timing);
     if (plan.load.empty()) continue;

@@ -62,8 +62,13 @@ void CallGate::AwaitQuiet(std::chrono::milliseconds quiet, SteadyTime deadline) 
 }
 
 void CallGate::Remove() {
-  if (objects_.fetch_sub(1) != 1) return;
+  int64_t objects = objects_.load(std::memory_order_relaxed);
+  while (objects > 1) {
+    if (objects_.compare_exchange_weak(objects, objects - 1)) return;
+  }
+  // AwaitNone may let this gate go as soon as it sees that there is none.
   const std::lock_guard<std::mutex> lock(mutex_);
+  objects_.fetch_sub(1);
   changed_.notify_all();
 }
 

@@ -23,6 +23,10 @@ namespace mdn {
 /// Memory of a call's messages that needs no allocation.
 constexpr size_t kFirstBlockBytes = 1024;
 
+/// Fields that the contract does not know take many times their size on the wire: in requests
+/// beyond this they are dropped.
+constexpr size_t kNoticeableBytes = 4096;
+
 /// An event that calls a member function of its owner.
 template <class Owner>
 class MemberEvent final : public CompletionEvent {
@@ -228,8 +232,6 @@ class UnaryCall {
   }
 
   absl::Status ReserveRequest() {
-    // Fields that the contract does not know take many times their size on the wire.
-    constexpr size_t kNoticeableBytes = 4096;
     size_t bytes = request_.ByteSizeLong();
     if (bytes > kNoticeableBytes) {
       request_.DiscardUnknownFields();

@@ -70,6 +70,10 @@ class WatchCall final : public HealthService::Watcher {
     }
     record_.Arrived();
     (new WatchCall(endpoint_, record_.method()))->Listen();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      arrived_ = true;
+    }
     absl::Status status = endpoint_.gate.Enter();
     admitted_ = status.ok();
     if (status.ok()) status = CheckName();
@@ -77,6 +81,10 @@ class WatchCall final : public HealthService::Watcher {
       endpoint_.service.Subscribe(request_.service(), *this);
     } else {
       End(status);
+    }
+    {  // The going may have come first.
+      const std::lock_guard<std::mutex> lock(mutex_);
+      AdvanceLocked();
     }
     Release();
   }
@@ -129,7 +137,7 @@ class WatchCall final : public HealthService::Watcher {
   }
 
   void AdvanceLocked() {
-    if (writing_ || finishing_) return;
+    if (!arrived_ || writing_ || finishing_) return;
     if (latest_ != written_) {
       written_ = latest_;
       writing_ = true;
@@ -177,6 +185,8 @@ class WatchCall final : public HealthService::Watcher {
   HealthService::ServingStatus latest_ = HealthCheckResponse::UNKNOWN;
   HealthService::ServingStatus written_ = HealthCheckResponse::UNKNOWN;
   absl::Status end_status_;
+  /// Before that nothing is written or finished.
+  bool arrived_ = false;
   bool writing_ = false;
   bool ending_ = false;
   bool finishing_ = false;

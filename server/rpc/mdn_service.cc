@@ -119,10 +119,8 @@ class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService>
     auto model = service.Find(this->request().model());
     if (!model.ok()) return model.status();
     model_ = *std::move(model);
-    const ModelDescription& description = model_->description();
-    const ModelShape shape{model_->engine().dim_in(), model_->engine().shape(), description.name,
-                           description.version};
-    auto operation = Operation::Create(this->request(), shape, service.limits(), response_);
+    auto operation =
+        Operation::Create(this->request(), ShapeOf(*model_), service.limits(), response_);
     if (!operation.ok()) return operation.status();
     if (absl::Status status = this->Reserve(response_.bytes()); !status.ok()) return status;
     if (!operation->empty()) {

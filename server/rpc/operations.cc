@@ -137,6 +137,11 @@ absl::Span<float> WriteAlignedTensor(int field, const Shape& shape, v1::TensorEn
 
 }  // namespace
 
+ModelShape ShapeOf(const ServedModel& model) {
+  const ModelDescription& description = model.description();
+  return {model.engine().dim_in(), model.engine().shape(), description.name, description.version};
+}
+
 absl::StatusOr<Rows> Rows::Read(const v1::Tensor& x, v1::TensorEncoding encoding,
                                 const ModelShape& model, const Limits& limits) {
   absl::StatusOr<TensorReader> reader = TensorReader::Read("x", x);
@@ -276,6 +281,7 @@ void SampleOperation::Consume(const Mixture& mixture, int64_t begin, int64_t fir
 }
 
 void SampleOperation::WriteComponents(absl::Span<const int32_t> components, int64_t row) {
+  if (components_ == nullptr) return;
   char* to = components_ + row * num_samples_ * component_width_;
   for (const int32_t component : components) {
     WritePaddedVarint(component, component_width_, to);

@@ -39,6 +39,9 @@ struct ModelShape {
   int64_t version = 0;
 };
 
+/// The model outlives what is returned.
+ModelShape ShapeOf(const ServedModel& model);
+
 /// Which part of an answer a response holds: for each of some rows some draws, which are samples,
 /// or points of y.
 struct AnswerPart {

@@ -34,14 +34,13 @@ void StreamCall::Arrived(bool ok) {
   deadline_ = Deadline(context_);
   const absl::Status status = endpoint_.Admit(context_);
   admitted_ = status.ok();
-  if (status.ok()) {
-    endpoint_.service.open_streams().Add(*this);
-    BeginRequests();
-  } else {
-    std::unique_lock<std::mutex> lock(mutex_);
-    EndLocked(status);
-    Act(std::move(lock));
+  if (status.ok()) endpoint_.service.open_streams().Add(*this);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!status.ok()) EndLocked(status);
+    beginning_ = false;
   }
+  BeginRequests();
   Release();
 }
 
@@ -100,7 +99,7 @@ void StreamCall::Cancel() {
 
 void StreamCall::Drain() {
   std::unique_lock<std::mutex> lock(mutex_);
-  EndLocked(absl::UnavailableError("the server is draining"));
+  if (!end_.has_value()) EndLocked(absl::UnavailableError("the server is draining"));
   Act(std::move(lock));
 }
 
@@ -241,7 +240,9 @@ void StreamCall::End(const absl::Status& status) {
 }
 
 void StreamCall::EndLocked(const absl::Status& status) {
-  if (!end_.has_value()) end_ = status;
+  if (finishing_) return;
+  // The caller has sent its last message, but an answer may still be lost.
+  if (!end_.has_value() || end_->ok()) end_ = status;
 }
 
 // Nobody reads any more.

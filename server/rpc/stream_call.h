@@ -104,8 +104,8 @@ class StreamCall final : public OpenStreams::Stream, public StreamedEvaluation::
   StreamWindow window_;
   /// Released by the thread in BeginRequests alone, which reads it without the lock.
   StreamRequestReader message_;
-  /// A thread is in BeginRequests, and has to look again.
-  bool beginning_ = false;
+  /// A thread is in BeginRequests, or Arrived has not yet come to it; and it has to look again.
+  bool beginning_ = true;
   bool news_ = false;
   bool reading_ = false;
   bool writing_ = false;

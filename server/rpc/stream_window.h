@@ -28,7 +28,6 @@ class StreamWindow {
   void AddBytes(int64_t bytes) { bytes_ += bytes; }
   void RemoveBytes(int64_t bytes) { bytes_ -= bytes; }
 
-  int64_t rows() const { return rows_; }
   int64_t bytes() const { return bytes_; }
 
  private:

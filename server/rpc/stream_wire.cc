@@ -117,7 +117,9 @@ void StreamResponseWriter::EndPiece() {
 
 grpc::ByteBuffer StreamResponseWriter::Take() {
   EndPiece();
-  return {pieces_.data(), pieces_.size()};
+  // The message holds them from here on, until it has been sent.
+  const std::vector<grpc::Slice> pieces = std::exchange(pieces_, {});
+  return {pieces.data(), pieces.size()};
 }
 
 }  // namespace mdn

@@ -9,9 +9,6 @@
 namespace mdn {
 namespace {
 
-// Fields that the contract does not know take many times their size on the wire.
-constexpr size_t kNoticeableBytes = 4096;
-
 // A response has the number of its request.
 template <int kRequest, int kResponse>
 constexpr bool kSameNumber = kRequest == kResponse;
@@ -85,11 +82,9 @@ absl::Status StreamedEvaluation::Create(const MdnService& service, const Request
     if (!model.ok()) return model.status();
     model_ = *std::move(model);
   }
-  const ModelDescription& description = model_->description();
-  const ModelShape shape{model_->engine().dim_in(), model_->engine().shape(), description.name,
-                         description.version};
   purpose_ = Operation::kPurpose;
-  auto operation = Operation::Create(request, shape, service.limits(), response_, &progress_);
+  auto operation =
+      Operation::Create(request, ShapeOf(*model_), service.limits(), response_, &progress_);
   if (!operation.ok()) return operation.status();
   // The request is held twice: parsed, and as it was on the wire or decoded.
   bytes_ = static_cast<int64_t>(sizeof(*this) + 2 * request_.ByteSizeLong() + response_.bytes());

@@ -11,7 +11,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "model/checkpoint/json_text.h"
-#include "model/checkpoint/printable.h"
 
 namespace mdn {
 namespace {
@@ -80,13 +79,15 @@ absl::StatusOr<Tokens> Tokens::Read(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a JSON object of tokens"));
   }
   Tokens tokens;
-  for (const auto& [name, entry] : file->items()) {
+  int position = 0;
+  for (const json& entry : *file) {
+    ++position;
     const absl::StatusOr<std::array<uint8_t, 32>> digest = ReadToken(entry);
     absl::StatusOr<std::vector<Role>> roles = ReadRoles(entry);
     for (const absl::Status& status : {digest.status(), roles.status()}) {
       if (status.ok()) continue;
       return absl::InvalidArgumentError(
-          absl::StrCat(path, ": ", Printable(name), ": ", status.message()));
+          absl::StrCat(path, ": entry ", position, " by name: ", status.message()));
     }
     tokens.entries_.push_back({*digest, *std::move(roles)});
   }

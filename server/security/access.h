@@ -29,7 +29,8 @@ enum class Role : uint8_t {
 class Tokens {
  public:
   /// NOT_FOUND: the file cannot be read. INVALID_ARGUMENT: it is none of tokens, or has none; names
-  /// the file and the entry, never a token.
+  /// the file and the place of the entry among the sorted names, never a token, nor a name, which
+  /// may be one by mistake.
   static absl::StatusOr<Tokens> Read(const std::string& path);
 
   /// UNAUTHENTICATED where no entry has the token; PERMISSION_DENIED where none that has it has the

@@ -18,6 +18,7 @@ absl::StatusOr<std::string> ReadCredentialFile(const std::string& path) {
   if (text.size() > kMaxBytes) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": is larger than 1 MiB"));
   }
+  text.shrink_to_fit();
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include <grpc/grpc_security.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <ctime>
@@ -23,6 +24,7 @@ struct Free {
 };
 using Certificate = std::unique_ptr<X509, Free<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using Context = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
 
 /// Of a key's file that has one; OpenSSL would ask the terminal.
 int NoPassword(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) { return 0; }
@@ -73,6 +75,11 @@ absl::Status CheckPair(const TlsFiles& files, const TlsIdentity& identity, absl:
     ERR_clear_error();
     return Refusal(files.key,
                    absl::StrCat("is not the key of the certificate in ", files.certificate));
+  }
+  const Context context(SSL_CTX_new(TLS_method()));
+  if (SSL_CTX_use_certificate(context.get(), certificate.get()) != 1) {
+    ERR_clear_error();
+    return Refusal(files.certificate, "OpenSSL does not take the certificate: its key is too weak");
   }
   return CheckDates(files.certificate, *certificate, now);
 }

@@ -80,8 +80,7 @@ class KubernetesTest(unittest.TestCase):
         ports = {p["name"]: p["containerPort"] for p in self.container["ports"]}
         self.assertEqual(self.flags["listen"], f"0.0.0.0:{ports['grpc']}")
         self.assertEqual(self.flags["metrics_listen"], f"0.0.0.0:{ports['metrics']}")
-        for probe in ("startupProbe", "readinessProbe"):
-            self.assertEqual(self.container[probe]["grpc"]["port"], ports["grpc"])
+        self.assertEqual(self.container["readinessProbe"]["grpc"]["port"], ports["grpc"])
         for service in documents(KUBERNETES / "base" / "services.yaml"):
             for port in service["spec"]["ports"]:
                 self.assertEqual(port["port"], ports[port["targetPort"]])

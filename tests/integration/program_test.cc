@@ -174,6 +174,14 @@ TEST(ProgramTest, BothSignalsEndAnIdleServerWithZero) {
   }
 }
 
+TEST(ProgramTest, SignalsThatMeanNothingToItEndNothing) {
+  ServerProcess server("ex_1d.pt");
+  server.Signal(SIGHUP);
+  server.Signal(SIGPIPE);
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 0);
+}
+
 TEST(ProgramTest, ACallThatNeverComesHoldsTheDrainToItsTimeoutOnly) {
   ServerProcess server("ex_1d.pt", {"--drain_timeout=500ms"});
   const StalledCall stalled(server.address());

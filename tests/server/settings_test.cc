@@ -158,5 +158,12 @@ TEST_F(SettingsTest, TheLineForTheLogTellsWhatWasSetFromDefaults) {
   EXPECT_THAT(line, EndsWith("settings_test_wait=\"5s\""));
 }
 
+TEST_F(SettingsTest, ShowsWhatIsNotUtf8) {
+  absl::SetFlag(&FLAGS_settings_test_list, {"/models/\xff"});
+  const std::string shown = "[\"/models/\xEF\xBF\xBD\"]";
+  EXPECT_THAT(SettingsLine(kThisFile), HasSubstr("settings_test_list=" + shown));
+  EXPECT_THAT(SettingsFile(kThisFile), HasSubstr("\"settings_test_list\": " + shown));
+}
+
 }  // namespace
 }  // namespace mdn

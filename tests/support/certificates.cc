@@ -4,6 +4,7 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include <stdexcept>
@@ -17,6 +18,12 @@ void Require(bool done) {
 
 std::shared_ptr<EVP_PKEY> NewKey() {
   std::shared_ptr<EVP_PKEY> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+  Require(key != nullptr);
+  return key;
+}
+
+std::shared_ptr<EVP_PKEY> NewWeakKey() {
+  std::shared_ptr<EVP_PKEY> key(EVP_RSA_gen(1024), EVP_PKEY_free);
   Require(key != nullptr);
   return key;
 }
@@ -71,7 +78,7 @@ CertificateAuthority::CertificateAuthority()
 }
 
 Pem CertificateAuthority::Issue(const CertificateOptions& options) const {
-  const std::shared_ptr<EVP_PKEY> key = NewKey();
+  const std::shared_ptr<EVP_PKEY> key = options.is_weak ? NewWeakKey() : NewKey();
   const std::shared_ptr<X509> certificate = NewCertificate(key.get(), "test peer", options);
   AddExtension(certificate.get(), NID_subject_alt_name, options.names);
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate_.get()));

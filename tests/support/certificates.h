@@ -23,6 +23,8 @@ struct CertificateOptions {
   /// From now.
   std::chrono::seconds begins = std::chrono::hours(-1);
   std::chrono::seconds ends = std::chrono::hours(1);
+  /// A key so short that OpenSSL takes it for none.
+  bool is_weak = false;
 };
 
 /// An authority of its own for each object. Throws where OpenSSL fails.

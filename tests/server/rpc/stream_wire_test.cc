@@ -96,5 +96,17 @@ TEST(StreamResponseWriterTest, WritesSmallAndLargeResponsesInOrder) {
   EXPECT_EQ(Parsed(writer).SerializeAsString(), expected.SerializeAsString());
 }
 
+TEST(StreamResponseWriterTest, HoldsNothingOfAMessageThatWasTaken) {
+  static bool freed = false;
+  std::string memory(100'000, 'x');
+  StreamResponseWriter writer;
+  writer.Add(1, v1::StreamedResponse::kPredictFieldNumber,
+             grpc::Slice(memory.data(), memory.size(), [](void*) { freed = true; }), false);
+  grpc::ByteBuffer message = writer.Take();
+  EXPECT_FALSE(freed);
+  message.Clear();
+  EXPECT_TRUE(freed);
+}
+
 }  // namespace
 }  // namespace mdn

@@ -81,13 +81,13 @@ TEST_F(AccessTest, SaysWhichEntryIsWrongAndNoToken) {
             "expected a JSON object of tokens");
   EXPECT_EQ(Refusal("{}"), "has no token");
   EXPECT_EQ(Refusal(R"({"a": "0123456789abcdef"})"),
-            "a: token: expected at least 16 printable ASCII characters");
+            "entry 1 by name: token: expected at least 16 printable ASCII characters");
   EXPECT_EQ(Refusal(R"({"a": {"token": "short", "roles": ["call"]}})"),
-            "a: token: expected at least 16 printable ASCII characters");
+            "entry 1 by name: token: expected at least 16 printable ASCII characters");
   EXPECT_EQ(Refusal(R"({"a": {"token": "0123456789abcdef", "roles": ["root"]}})"),
-            "a: roles: expected a list of call, administer or both");
+            "entry 1 by name: roles: expected a list of call, administer or both");
   EXPECT_EQ(Refusal(R"({"a": {"token": "0123456789abcdef"}})"),
-            "a: roles: expected a list of call, administer or both");
+            "entry 1 by name: roles: expected a list of call, administer or both");
 }
 
 TEST_F(AccessTest, TokensChangeWithTheFileAndABrokenOneChangesNothing) {

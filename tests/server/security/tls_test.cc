@@ -56,6 +56,16 @@ TEST_F(TlsTest, RefusesACertificateThatIsNotValidNow) {
               StartsWith(files_.certificate + ": the certificate is not valid before "));
 }
 
+TEST_F(TlsTest, RefusesAKeyThatIsTooWeak) {
+  CertificateOptions options;
+  options.is_weak = true;
+  const Pem weak = authority_.Issue(options);
+  folder_.Write("cert.pem", weak.certificate);
+  folder_.Write("key.pem", weak.key);
+  EXPECT_EQ(Refusal(),
+            files_.certificate + ": OpenSSL does not take the certificate: its key is too weak");
+}
+
 TEST_F(TlsTest, RefusesWhatIsNoPem) {
   files_.client_ca = folder_.Write("ca.pem", "authority");
   EXPECT_EQ(Refusal(), files_.client_ca + ": has no certificate in PEM form");
