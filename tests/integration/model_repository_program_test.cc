@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include "tests/integration/repository_server.h"
+#include "tests/support/await.h"
 
 namespace mdn {
 namespace {
@@ -22,6 +24,24 @@ v1::ModelSpec Spec(const std::string& name, int64_t version, const std::string& 
   spec.set_label(label);
   return spec;
 }
+
+/// A small disk at a directory, until the object goes.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::string directory)
+      : directory_(std::move(directory)),
+        is_mounted_(mount("tmpfs", directory_.c_str(), "tmpfs", 0, "size=128k") == 0) {}
+  ~SmallDisk() {
+    if (is_mounted_) umount2(directory_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool is_mounted() const { return is_mounted_; }
+
+ private:
+  const std::string directory_;
+  const bool is_mounted_;
+};
 
 class ModelRepositoryProgramTest : public testing::Test {
  protected:
@@ -107,8 +127,7 @@ TEST_F(ModelRepositoryProgramTest, ServesOnWhenTheRepositoryVanishesAndSaysSo) {
   ASSERT_TRUE(server.AwaitHealth("", HealthCheckResponse::SERVING));
   const std::string away = repository_.path() + ".away";
   std::filesystem::rename(repository_.path(), away);
-  while (server.Index().problem().empty()) {
-  }
+  EXPECT_TRUE(Await([&] { return !server.Index().problem().empty(); }));
   EXPECT_EQ(server.Index().problem(), "cannot be read: No such file or directory");
   EXPECT_EQ(server.VersionThatAnswers(), 1);
   EXPECT_EQ(server.Health(""), HealthCheckResponse::SERVING);
@@ -119,24 +138,20 @@ TEST_F(ModelRepositoryProgramTest, ServesOnWhenTheRepositoryVanishesAndSaysSo) {
 }
 
 TEST_F(ModelRepositoryProgramTest, ServesOnWhileTheDiskIsFull) {
-  if (mount("tmpfs", repository_.path().c_str(), "tmpfs", 0, "size=128k") != 0) {
-    GTEST_SKIP() << "mounting a file system needs root";
-  }
-  {
-    Publish("wind", 1);
-    RepositoryServer server(repository_, {"--repository_settle=0s"});
-    ASSERT_TRUE(server.AwaitVersion(1));
-    repository_.Write("filler", std::string(128 << 10, 'x'));
-    std::filesystem::create_directories(repository_.path() + "/wind/2");
-    std::ofstream(repository_.path() + "/wind/2/model.safetensors") << RepositoryOnDisk::Network(2);
-    EXPECT_THAT(server.AwaitState("wind", 2, v1::MODEL_STATE_FAILED), HasSubstr("model."));
-    EXPECT_EQ(server.VersionThatAnswers(), 1);
-    EXPECT_EQ(server.Health(""), HealthCheckResponse::SERVING);
-    std::filesystem::remove(repository_.path() + "/filler");
-    repository_.Write("wind/2/model.safetensors", RepositoryOnDisk::Network(2));
-    EXPECT_TRUE(server.AwaitVersion(2));
-  }
-  umount2(repository_.path().c_str(), MNT_DETACH);
+  const SmallDisk disk(repository_.path());
+  if (!disk.is_mounted()) GTEST_SKIP() << "mounting a file system needs root";
+  Publish("wind", 1);
+  RepositoryServer server(repository_, {"--repository_settle=0s"});
+  ASSERT_TRUE(server.AwaitVersion(1));
+  repository_.Write("filler", std::string(128 << 10, 'x'));
+  std::filesystem::create_directories(repository_.path() + "/wind/2");
+  std::ofstream(repository_.path() + "/wind/2/model.safetensors") << RepositoryOnDisk::Network(2);
+  EXPECT_THAT(server.AwaitState("wind", 2, v1::MODEL_STATE_FAILED), HasSubstr("model."));
+  EXPECT_EQ(server.VersionThatAnswers(), 1);
+  EXPECT_EQ(server.Health(""), HealthCheckResponse::SERVING);
+  std::filesystem::remove(repository_.path() + "/filler");
+  repository_.Write("wind/2/model.safetensors", RepositoryOnDisk::Network(2));
+  EXPECT_TRUE(server.AwaitVersion(2));
 }
 
 TEST_F(ModelRepositoryProgramTest, ADirectoryThatIsNotThereStopsTheStart) {

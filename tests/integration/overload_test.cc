@@ -11,6 +11,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "tests/integration/fake_model_server.h"
+#include "tests/support/await.h"
 
 namespace mdn {
 namespace {
@@ -56,7 +57,7 @@ class OverloadTest : public testing::Test {
 
   /// The queue's length changes on the server's threads; it is polled until it is as expected.
   void AwaitQueuedRows(int64_t rows) {
-    while (server_.batcher().queued_rows() != rows) std::this_thread::yield();
+    EXPECT_TRUE(Await([&] { return server_.batcher().queued_rows() == rows; }));
   }
 
   FakeModelServer server_{OneAtATime()};
@@ -106,8 +107,9 @@ TEST_F(OverloadTest, WhatExpiresInTheQueueIsNeverEvaluated) {
   server_.engine().Block();
   auto first = Call(1);
   server_.engine().WaitUntilBlocked();
-  BackgroundCall expiring(server_, 2, std::chrono::milliseconds(300));
+  BackgroundCall expiring(server_, 2, std::chrono::seconds(2));
   EXPECT_EQ(expiring.Wait().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(server_.batcher().stats().submitted, 2);
   AwaitQueuedRows(0);  // Dropped while the engine is still busy.
   server_.engine().Release();
   EXPECT_TRUE(first->Wait().ok());

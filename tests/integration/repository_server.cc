@@ -1,27 +1,16 @@
 #include "tests/integration/repository_server.h"
 
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include "model/checkpoint/checkpoint_writer.h"
+#include "tests/support/await.h"
 #include "tests/support/random_checkpoint.h"
 
 namespace mdn {
 namespace {
 
 using grpc::health::v1::HealthCheckResponse;
-
-/// Whether `fits` came true before half a minute was over.
-template <class Predicate>
-bool Await(Predicate fits) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!fits()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
 
 v1::Tensor Rows() {
   v1::Tensor x;

@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/support/await.h"
+
 extern char** environ;
 
 namespace mdn {
@@ -99,6 +101,10 @@ std::string ChildProcess::errors() const {
     text.append(chunk.data(), count);
   }
   return text;
+}
+
+bool ChildProcess::AwaitError(const std::string& text) const {
+  return Await([&] { return errors().find(text) != std::string::npos; });
 }
 
 int64_t ChildProcess::peak_resident_bytes() const { return StatusBytes("VmHWM:"); }

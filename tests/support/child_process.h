@@ -25,8 +25,10 @@ class ChildProcess {
   pid_t id() const { return pid_; }
   /// Its exit code, or -signal where one ended it.
   int Wait();
-  /// All that it wrote to standard error; after Wait.
+  /// All that it has written to standard error so far.
   std::string errors() const;
+  /// Waits until that holds the text; false: it took half a minute.
+  bool AwaitError(const std::string& text) const;
   /// The most memory that it has had resident so far.
   int64_t peak_resident_bytes() const;
   int64_t resident_bytes() const;

@@ -28,7 +28,7 @@ class RepositoryKeeperTest : public testing::Test {
  protected:
   RepositoryKeeperTest() {
     options_.directory = directory_.path();
-    options_.poll_interval = std::chrono::hours(1);
+    options_.poll_interval = std::chrono::seconds(1);  // Should the system have no watch left.
     options_.load = [this](const std::string& name, int64_t version, const std::string&) {
       return LoadFake(name, version);
     };
@@ -253,10 +253,16 @@ TEST_F(RepositoryKeeperTest, FixedLooksOnlyWhenTold) {
   Publish("wind", 1);
   Start();
   AwaitStates({"wind/1 READY"});
+  std::shared_ptr<ServedModel> in_use = *repository_.Find("wind", 0);
   Publish("wind", 2);
-  Publish("price", 1);
   keeper_->Rescan();
-  AwaitStates({"price/1 READY", "wind/1 AVAILABLE", "wind/2 READY"});
+  AwaitStates({"wind/1 UNLOADING", "wind/2 READY"});
+  Publish("wind", 3);
+  Publish("price", 1);
+  in_use.reset();  // The keeper wakes to free it, and would publish what it saw if it looked.
+  AwaitStates({"wind/1 AVAILABLE", "wind/2 READY"});
+  keeper_->Rescan();
+  AwaitStates({"price/1 READY", "wind/1 AVAILABLE", "wind/2 AVAILABLE", "wind/3 READY"});
   EXPECT_EQ(Unload("wind").code(), absl::StatusCode::kFailedPrecondition);
 }
 
