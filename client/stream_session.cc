@@ -63,6 +63,7 @@ uint64_t StreamSession::Send(v1::StreamedRequest request, const CallOptions& opt
   }
   requests_.emplace(id, Request{std::move(done), deadline, {}});
   deadlines_.emplace(deadline, id);
+  if (unsent_.size() + unconfirmed_.size() >= drop_at_) DropForgotten();
   Enqueue(std::move(request));
   if (!thread_.joinable()) thread_ = std::thread([this] { HandleEvents(); });
   // On its own thread there may be more to come, and it looks after everything in the end.
@@ -99,6 +100,23 @@ void StreamSession::Enqueue(v1::StreamedRequest request) {
   *unsent_.back().requests.add_requests() = std::move(request);
 }
 
+void StreamSession::DropForgotten(Message& message) const {
+  auto& requests = *message.requests.mutable_requests();
+  const auto forgotten = [this](const v1::StreamedRequest& request) {
+    return requests_.count(request.id()) == 0;
+  };
+  requests.erase(std::remove_if(requests.begin(), requests.end(), forgotten), requests.end());
+}
+
+void StreamSession::DropForgotten() {
+  const auto empty = [](const Message& message) { return message.requests.requests().empty(); };
+  for (std::deque<Message>* messages : {&unsent_, &unconfirmed_}) {
+    for (Message& message : *messages) DropForgotten(message);
+    messages->erase(std::remove_if(messages->begin(), messages->end(), empty), messages->end());
+  }
+  drop_at_ = std::max(kLeastToDrop, 2 * (unsent_.size() + unconfirmed_.size()));
+}
+
 void StreamSession::CancelRequest(uint64_t id) {
   const Lock lock(mutex_);
   if (requests_.count(id) == 0) return;
@@ -110,8 +128,9 @@ void StreamSession::Close() {
   Lock lock(mutex_);
   Refuse(absl::FailedPreconditionError("the stream is closed"));
   Advance();
-  changed_.wait(
-      lock, [this] { return requests_.empty() && completions_.empty() && phase_ == Phase::kNone; });
+  changed_.wait(lock, [this] {
+    return requests_.empty() && completions_.empty() && !calling_back_ && phase_ == Phase::kNone;
+  });
 }
 
 void StreamSession::Cancel() {
@@ -152,23 +171,26 @@ void StreamSession::HandleEvents() {
 void StreamSession::CallBack(Lock& lock) {
   while (!completions_.empty()) {
     std::vector<Completion> completions = std::exchange(completions_, {});
+    calling_back_ = true;
     lock.unlock();
     for (Completion& completion : completions) {
       completion.request.done(completion.status, completion.request.answer);
     }
     completions.clear();
     lock.lock();
+    calling_back_ = false;
   }
 }
 
 void StreamSession::Advance() {
+  if (requests_.empty()) unsent_.clear();  // They expired, or were cancelled, unsent.
   if (phase_ == Phase::kNone && !unsent_.empty()) Open();
   if (phase_ != Phase::kOpen || writing_) return;
   if (ShouldHalfClose()) {
     phase_ = Phase::kHalfClosed;
     writing_ = true;
     call_->WritesDone(&half_closed_);
-  } else if (!unsent_.empty()) {
+  } else {
     Write();
   }
 }
@@ -180,7 +202,10 @@ bool StreamSession::ShouldHalfClose() const {
 
 void StreamSession::Open() {
   if (route_.empty()) route_ = servers_->Next();
-  if (route_.empty()) return CompleteAll(servers_->no_server());
+  if (route_.empty()) {
+    CompleteAll(servers_->no_server());
+    return Wake();
+  }
   phase_ = Phase::kOpening;
   context_ = std::make_unique<grpc::ClientContext>();
   call_ = route_[failures_]->mdn->PrepareAsyncStream(context_.get(), &events_);
@@ -198,15 +223,22 @@ void StreamSession::Opened(bool ok) {
   call_->Read(&arriving_, &read_);
 }
 
+// The next message that still holds a request, if there is one.
 void StreamSession::Write() {
-  writing_ = true;
-  call_->Write(unsent_.front().requests, &written_);
-  if (!answered_) unconfirmed_.push_back(std::move(unsent_.front()));
-  unsent_.pop_front();
+  while (!writing_ && !unsent_.empty()) {
+    Message message = std::move(unsent_.front());
+    unsent_.pop_front();
+    DropForgotten(message);
+    if (message.requests.requests().empty()) continue;
+    writing_ = true;
+    call_->Write(message.requests, &written_);
+    if (!answered_) unconfirmed_.push_back(std::move(message));
+  }
 }
 
-void StreamSession::Written(bool /*ok*/) {
+void StreamSession::Written(bool ok) {
   writing_ = false;
+  if (!ok && phase_ == Phase::kOpen) phase_ = Phase::kHalfClosed;  // Lost; the read ends it.
   if (ended_) EndCall();
 }
 

@@ -56,6 +56,8 @@ class StreamSession {
   void Stop();
 
  private:
+  static constexpr size_t kLeastToDrop = 64;
+
   using Lock = std::unique_lock<std::mutex>;
   using BidiCall = grpc::ClientAsyncReaderWriter<v1::StreamRequest, v1::StreamResponse>;
 
@@ -85,6 +87,9 @@ class StreamSession {
   // Need the lock.
   absl::Status AwaitRoom(Lock& lock, absl::Time deadline);
   void Enqueue(v1::StreamedRequest request);
+  /// Take out what expired, or was cancelled, and so need not be sent any more.
+  void DropForgotten(Message& message) const;
+  void DropForgotten();
   void Advance();
   void Open();
   void Write();
@@ -127,9 +132,12 @@ class StreamSession {
   absl::btree_set<std::pair<absl::Time, uint64_t>> deadlines_;
   /// Done, and not called back yet.
   std::vector<Completion> completions_;
+  bool calling_back_ = false;
   std::deque<Message> unsent_;
   /// Sent on the present call, which has not answered anything yet.
   std::deque<Message> unconfirmed_;
+  /// So many messages are worth a look for what need not be sent any more.
+  size_t drop_at_ = kLeastToDrop;
   /// Why no more requests are taken; OK while they are.
   absl::Status refusal_;
   /// Where calls may go to, and how many of those have failed since there was an answer.

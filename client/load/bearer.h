@@ -32,7 +32,10 @@ class Bearer {
   virtual ~Bearer() = default;
 
   virtual void AddConnection(const std::shared_ptr<grpc::Channel>& channel) = 0;
-  /// Every request is answered, with an error once `timeout` has passed since it was due.
+  /// Every request is answered. A call of its own has an error once `timeout` has passed since the
+  /// request was due. On a stream that is left to the server, and a stream on which nothing came
+  /// for twice that long ends, with an error for all that it bore, when there is nothing to
+  /// receive.
   virtual void Send(LoadTime due) = 0;
   /// The next answer, if one comes until then; LoadTime::min(): if it is there already.
   virtual std::optional<Answer> ReceiveUntil(LoadTime until) = 0;

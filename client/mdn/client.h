@@ -107,8 +107,10 @@ class Client {
   /// A stream to one of the servers.
   std::unique_ptr<Stream> OpenStream(const StreamOptions& options = {}) const;
 
-  /// The same as the calls above without waiting. The callback runs exactly once, on the one thread
-  /// that this client keeps for callbacks, and so must not wait there; it may start other calls.
+  /// The same as the calls above without waiting. The callback runs exactly once, on a thread that
+  /// this client keeps for callbacks (with coalesce there are two), or, where the call cannot
+  /// start, within this function. It must not wait, nor make a call that does; it may start other
+  /// calls. With coalesce this waits while 16384 calls are under way.
   AsyncCall PredictAsync(const PredictRequest& request, const CallOptions& options,
                          Callback<Prediction> done) const;
   AsyncCall SampleAsync(const SampleRequest& request, const CallOptions& options,

@@ -33,8 +33,9 @@ struct StreamOptions {
 /// again here; what had not been sent yet goes to the next server that can be reached, as do the
 /// requests after it. A call also gives way to a new one every few minutes, without a loss.
 ///
-/// Every callback runs exactly once, on the one thread that the stream keeps for them, and must not
-/// wait there; it may make other requests. Thread-safe.
+/// Every callback runs exactly once, on the one thread that the stream keeps for them, or, where
+/// the request is refused at once, within the call that made it. It must not wait; it may make
+/// other requests. Thread-safe.
 class Stream {
  public:
   template <typename Result>
@@ -60,7 +61,7 @@ class Stream {
                                        const CallOptions& options = {});
 
   /// Takes no more requests, which are FAILED_PRECONDITION from here on, and returns when all have
-  /// been answered. Must not be called from a callback.
+  /// been answered and their callbacks have run. Must not be called from a callback.
   void Close();
 
   /// Takes no more requests, and those under way are CANCELLED.

@@ -78,7 +78,8 @@ void AddSecurityFlags(CLI::App& tool, SecurityOptions* security) {
   add("tls_key", &security->key_file, "FILE", "The key of --tls_cert");
   add("tls_server_name", &security->server_name, "NAME",
       "The name in the server's certificate, where that is not its address's");
-  add("token_file", &security->token_file, "FILE", "A file with nothing but a token to bear");
+  add("token_file", &security->token_file, "FILE",
+      "A file with nothing but a token to bear; without TLS the network can read it");
 }
 
 void Describe(CLI::App& tool) {

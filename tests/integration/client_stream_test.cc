@@ -1,14 +1,27 @@
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/server_posix.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "mdn/client.h"
+#include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/integration/fake_model_server.h"
 
 // The client's streams against the server itself.
@@ -16,6 +29,7 @@
 namespace mdn {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
@@ -208,11 +222,13 @@ TEST(ClientStreamLossTest, WhatWasUnderWayIsUnavailableAndTheNextRequestOpensANe
   FakeModelServer& used = first.engine().rows_seen() == 1 ? first : second;
   FakeModelServer& other = &used == &first ? second : first;
   used.server().Drain();
+  const absl::Time bound = absl::Now() + absl::Seconds(30);
   while (true) {
     // Until the loss has been noticed.
     const absl::StatusOr<Prediction> prediction = stream->Predict(OneRow(2)).get();
     if (prediction.ok()) break;
     EXPECT_EQ(prediction.status().code(), absl::StatusCode::kUnavailable);
+    ASSERT_LT(absl::Now(), bound);
   }
   EXPECT_GE(other.engine().rows_seen(), 1);
 }
@@ -233,8 +249,186 @@ TEST(ClientStreamLossTest, WithoutAServerRequestsAreUnavailable) {
   EXPECT_EQ(stream->Predict(OneRow(1)).get().status().code(), absl::StatusCode::kUnavailable);
 }
 
+TEST(ClientStreamLossTest, CloseWaitsForCallbacksThatStillRun) {
+  std::promise<void> called, released;
+  const Client client = MakeClient({"unix:/nonexistent/socket"});
+  const auto stream = client.OpenStream();
+  stream->Predict(OneRow(1), {}, [&](const absl::StatusOr<Prediction>&) {
+    called.set_value();
+    released.get_future().wait();
+  });
+  called.get_future().wait();
+  auto closed = std::async(std::launch::async, [&] { stream->Close(); });
+  EXPECT_EQ(closed.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  released.set_value();
+  EXPECT_EQ(closed.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+}
+
+TEST(ClientStreamLossTest, WithoutServersCallbacksMayMakeOtherRequests) {
+  std::promise<absl::Status> second;
+  const Client client = MakeClient({});
+  const auto stream = client.OpenStream();
+  stream->Predict(OneRow(1), {}, [&](const absl::StatusOr<Prediction>&) {
+    stream->Predict(OneRow(2), {}, [&](const absl::StatusOr<Prediction>& prediction) {
+      second.set_value(prediction.status());
+    });
+  });
+  auto answer = second.get_future();
+  ASSERT_EQ(answer.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  EXPECT_EQ(answer.get(), absl::InvalidArgumentError("the list of servers is empty"));
+  stream->Close();
+}
+
+/// Reads streams only when it is told to; then it answers every request with ABORTED.
+class StallingService final : public v1::MdnService::Service {
+ public:
+  void Go() { go_.set_value(); }
+  std::vector<uint64_t> seen() {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
+
+ private:
+  using Call = grpc::ServerReaderWriter<v1::StreamResponse, v1::StreamRequest>;
+
+  grpc::Status Stream(grpc::ServerContext* /*context*/, Call* call) override {
+    going_.wait();
+    v1::StreamRequest message;
+    while (call->Read(&message)) call->Write(Answer(message));
+    return grpc::Status::OK;
+  }
+
+  v1::StreamResponse Answer(const v1::StreamRequest& message) {
+    const std::lock_guard lock(mutex_);
+    v1::StreamResponse answer;
+    for (const v1::StreamedRequest& request : message.requests()) {
+      seen_.push_back(request.id());
+      v1::StreamedResponse& response = *answer.add_responses();
+      response.set_id(request.id());
+      response.mutable_error()->set_code(static_cast<int>(grpc::StatusCode::ABORTED));
+    }
+    return answer;
+  }
+
+  std::promise<void> go_;
+  std::shared_future<void> going_ = go_.get_future().share();
+  std::mutex mutex_;
+  std::vector<uint64_t> seen_;
+};
+
+class StalledStreamTest : public testing::Test {
+ protected:
+  StalledStreamTest() {
+    grpc::ServerBuilder builder;
+    // Else it would take megabytes that nobody reads.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 << 10);
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    client_.emplace(MakeOptions(absl::StrCat("127.0.0.1:", port)));
+    stream_ = client_->OpenStream();
+  }
+
+  static ClientOptions MakeOptions(const std::string& server) {
+    ClientOptions options;
+    options.servers = {server};
+    return options;
+  }
+
+  /// 1 MB, which is more than goes out unread.
+  Stream::Future<Prediction> PredictMuch(const CallOptions& options) {
+    return stream_->Predict(PredictRequest{{}, {{250'000, 1}, much_}}, options);
+  }
+
+  const CallOptions soon_{absl::Milliseconds(1)}, patient_{absl::Seconds(60)};
+  const std::vector<float> much_ = std::vector<float>(250'000, 1);
+  StallingService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::optional<Client> client_;
+  std::unique_ptr<Stream> stream_;
+};
+
+TEST_F(StalledStreamTest, WhatExpiresBeforeItIsSentIsNeverSent) {
+  auto first = PredictMuch(patient_);
+  for (int i = 0; i < 10; ++i) {
+    const absl::Status status = stream_->Predict(OneRow(1), soon_).get().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  }
+  auto last = stream_->Predict(OneRow(1), patient_);
+  service_.Go();
+  EXPECT_EQ(first.get().status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(last.get().status().code(), absl::StatusCode::kAborted);
+  EXPECT_THAT(service_.seen(), ElementsAre(0, 11));
+}
+
+TEST_F(StalledStreamTest, WhatExpiresBeforeItIsSentIsNotKept) {
+  auto first = PredictMuch(patient_);
+  const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+  for (int i = 0; i < 300; ++i) {
+    const absl::Status status = PredictMuch(soon_).get().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  }
+  // 64 MB, and what cannot be seen under a sanitizer.
+  EXPECT_LT(mallinfo2().uordblks + mallinfo2().hblkhd, before + 100'000'000);
+  service_.Go();
+  EXPECT_EQ(first.get().status().code(), absl::StatusCode::kAborted);
+}
+
+/// A listener whose connections are answered when a server is given to them.
+class SilentListener {
+ public:
+  SilentListener() : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address_);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address_), size), 0);
+    EXPECT_EQ(listen(socket_, 8), 0);
+    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr*>(&address_), &size), 0);
+  }
+  ~SilentListener() { close(socket_); }
+  SilentListener(const SilentListener&) = delete;
+  SilentListener& operator=(const SilentListener&) = delete;
+
+  std::string address() const { return absl::StrCat("127.0.0.1:", ntohs(address_.sin_port)); }
+
+  void AnswerOneBy(grpc::Server& server) {
+    const int connection = accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    ASSERT_GE(connection, 0);
+    grpc::AddInsecureChannelFromFd(&server, connection);
+  }
+
+ private:
+  const int socket_;
+  sockaddr_in address_{};
+};
+
+TEST_F(StalledStreamTest, CloseReturnsThoughARequestExpiredBeforeTheCallOpened) {
+  service_.Go();
+  SilentListener listener;
+  const Client client(MakeOptions(listener.address()));
+  const auto stream = client.OpenStream();
+  const absl::Status expired = stream->Predict(OneRow(1), {absl::Milliseconds(50)}).get().status();
+  EXPECT_EQ(expired.code(), absl::StatusCode::kDeadlineExceeded);
+  auto closed = std::async(std::launch::async, [&] { stream->Close(); });
+  listener.AnswerOneBy(*server_);
+  EXPECT_EQ(closed.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  stream->Cancel();
+}
+
 class CoalescingTest : public testing::Test {
  protected:
+  /// All went over one stream, none as a call of its own.
+  void ExpectOneStream() {
+    std::vector<std::string> started;
+    for (const MethodMetrics* method : server_.server().rpc_metrics().All()) {
+      if (method->started() > 0)
+        started.push_back(absl::StrCat(method->name(), " ", method->started()));
+    }
+    EXPECT_THAT(started, ElementsAre("Stream 1"));
+  }
+
   FakeModelServer server_;
   Client client_ = MakeClient({server_.address()}, /*coalesce=*/true);
 };
@@ -251,6 +445,7 @@ TEST_F(CoalescingTest, CallsOfAllThreadsAreAnswered) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(right, 800);
+  ExpectOneStream();
 }
 
 TEST_F(CoalescingTest, AsynchronousCallsGoTogether) {
@@ -261,6 +456,7 @@ TEST_F(CoalescingTest, AsynchronousCallsGoTogether) {
   for (int i = 1; i < 100; ++i) futures.push_back(client_.PredictAsync(OneRow(i)));
   server_.engine().Release();
   for (int i = 0; i < 100; ++i) EXPECT_EQ(Mean(futures[i].get()), i);
+  ExpectOneStream();
 }
 
 TEST_F(CoalescingTest, ACallCanBeCancelled) {
