@@ -158,8 +158,10 @@ void WarnOfOpenDoors(const Config& config) {
 /// Callers that ask for its health have time to turn to another server before this one refuses
 /// them.
 void EnterLameDuck(Server& server, absl::Duration time, int signal) {
-  spdlog::info("{}: not serving any more; calls are taken for another {}", strsignal(signal),
-               absl::FormatDuration(time));
+  spdlog::info("{}: not serving any more{}", strsignal(signal),
+               time > absl::ZeroDuration()
+                   ? absl::StrCat("; calls are taken for another ", absl::FormatDuration(time))
+                   : "");
   server.StopServing();
   absl::SleepFor(time);
 }
