@@ -153,6 +153,9 @@ void WarnOfOpenDoors(const Config& config) {
                    address);
     }
   }
+  if (!config.metrics_listen.empty() && !IsLocal(config.metrics_listen)) {
+    spdlog::warn("metrics on {} are open to everybody who reaches it", config.metrics_listen);
+  }
 }
 
 /// Callers that ask for its health have time to turn to another server before this one refuses

@@ -1,5 +1,7 @@
 #include "server/repository_config.h"
 
+#include <utility>
+
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "server/settings.h"
@@ -53,6 +55,20 @@ absl::Status CheckRange(absl::string_view flag, absl::Duration value, absl::Dura
                    absl::FormatDuration(least), " to ", absl::FormatDuration(kMost)));
 }
 
+/// Without a directory of models, what says how to serve it would be passed over.
+absl::Status CheckWithoutDirectory(const RepositoryConfig& config) {
+  for (const auto& [flag, is_given] :
+       {std::pair("load_models", !config.load_models.empty()),
+        std::pair("default_model", !config.default_model.empty()),
+        std::pair("strict_readiness", config.strict_readiness),
+        std::pair("allow_administration", config.allow_administration)}) {
+    if (!is_given) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(SettingName(flag), ": expected it with --model_repository"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<RepositoryConfig> RepositoryConfigFromFlags() {
@@ -65,6 +81,9 @@ absl::StatusOr<RepositoryConfig> RepositoryConfigFromFlags() {
   config.allow_administration = absl::GetFlag(FLAGS_allow_administration);
   config.settle = absl::GetFlag(FLAGS_repository_settle);
   config.poll_interval = absl::GetFlag(FLAGS_repository_poll_interval);
+  if (config.directory.empty()) {
+    if (absl::Status status = CheckWithoutDirectory(config); !status.ok()) return status;
+  }
   const absl::StatusOr<RepositoryMode> mode = ParseMode(absl::GetFlag(FLAGS_repository_mode));
   if (!mode.ok()) return mode.status();
   config.mode = *mode;

@@ -89,9 +89,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadFlag{"--max_message_bytes=1", "--max_message_bytes: got 1; expected 4096 to 1073741824"},
         BadFlag{"--repository_mode=poll",
                 "--repository_mode: got 'poll'; expected fixed, watch or explicit"},
-        BadFlag{"--load_models=m",
-                "--load_models: names models, but every one is served; expected it with "
-                "--repository_mode=explicit"},
+        BadFlag{"--load_models=m", "--load_models: expected it with --model_repository"},
+        BadFlag{"--default_model=m", "--default_model: expected it with --model_repository"},
+        BadFlag{"--strict_readiness", "--strict_readiness: expected it with --model_repository"},
+        BadFlag{"--allow_administration",
+                "--allow_administration: expected it with --model_repository"},
         BadFlag{"--repository_settle=-1s", "--repository_settle: got -1s; expected 0 to 24h"},
         BadFlag{"--repository_poll_interval=1ms",
                 "--repository_poll_interval: got 1ms; expected 10ms to 24h"},
@@ -121,6 +123,12 @@ TEST_F(ConfigTest, ServesADirectoryOfModelsInsteadOfOne) {
   EXPECT_THAT(config->repository.load_models, ElementsAre("a", "b"));
   EXPECT_FALSE(config->load.allow_torchscript);
   EXPECT_FALSE(config->repository.allow_administration);
+}
+
+TEST_F(ConfigTest, ModelsToLoadAreForTheExplicitMode) {
+  EXPECT_EQ(Parse({"--model_repository=models", "--load_models=m"}).status().message(),
+            "--load_models: names models, but every one is served; expected it with "
+            "--repository_mode=explicit");
 }
 
 TEST_F(ConfigTest, RefusesToServeBoth) {
