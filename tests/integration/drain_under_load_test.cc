@@ -82,21 +82,35 @@ class Load {
   std::map<std::string, int> refusals_;
 };
 
+/// What health says of the whole server, one answer after another.
+class HealthWatch {
+ public:
+  explicit HealthWatch(const std::string& address)
+      : stub_(grpc::health::v1::Health::NewStub(
+            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))),
+        watch_(stub_->Watch(&context_, grpc::health::v1::HealthCheckRequest())) {}
+
+  HealthCheckResponse::ServingStatus Next() {
+    HealthCheckResponse response;
+    return watch_->Read(&response) ? response.status() : HealthCheckResponse::UNKNOWN;
+  }
+
+ private:
+  grpc::ClientContext context_;
+  const std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
+  const std::unique_ptr<grpc::ClientReader<HealthCheckResponse>> watch_;
+};
+
 TEST(DrainUnderLoadTest, NoAcceptedCallFailsAndOpenWatchesDelayNothing) {
   ServerProcess server("ex_1d.pt");
-  const auto health = grpc::health::v1::Health::NewStub(
-      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
-  grpc::ClientContext watch_context;
-  auto watch = health->Watch(&watch_context, grpc::health::v1::HealthCheckRequest());
-  HealthCheckResponse response;
-  ASSERT_TRUE(watch->Read(&response));
+  HealthWatch watch(server.address());
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
 
   Load load(server.address(), 16);
   load.AwaitAnswers(2000);
   const auto begin = std::chrono::steady_clock::now();
   server.Signal(SIGTERM);
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(server.Wait(), 0);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
   load.Join();
@@ -107,18 +121,13 @@ TEST(DrainUnderLoadTest, NoAcceptedCallFailsAndOpenWatchesDelayNothing) {
 
 TEST(DrainUnderLoadTest, CallersThatHeedHealthSeeNoErrorAtAll) {
   ServerProcess server("ex_1d.pt", {"--lame_duck=3s"});
-  const auto health = grpc::health::v1::Health::NewStub(
-      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
-  grpc::ClientContext watch_context;
-  auto watch = health->Watch(&watch_context, grpc::health::v1::HealthCheckRequest());
-  HealthCheckResponse response;
-  ASSERT_TRUE(watch->Read(&response));
+  HealthWatch watch(server.address());
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
 
   Load load(server.address(), 16);
   load.AwaitAnswers(1000);
   server.Signal(SIGTERM);
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
   // It still serves: those who have not heard yet lose nothing.
   load.AwaitAnswers(load.answered() + 200);
   load.Stop();
@@ -135,14 +144,10 @@ TEST(DrainUnderLoadTest, AnInterruptGoesWithoutTheLameDuck) {
 
 TEST(DrainUnderLoadTest, ASecondSignalEndsTheLameDuckAtOnce) {
   ServerProcess server("ex_1d.pt", {"--lame_duck=1h"});
-  const auto health = grpc::health::v1::Health::NewStub(
-      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
-  grpc::ClientContext watch_context;
-  auto watch = health->Watch(&watch_context, grpc::health::v1::HealthCheckRequest());
-  HealthCheckResponse response;
-  ASSERT_TRUE(watch->Read(&response));
+  HealthWatch watch(server.address());
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
   server.Signal(SIGTERM);
-  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
   server.Signal(SIGTERM);
   EXPECT_EQ(server.Wait(), 128 + SIGTERM);
 }
