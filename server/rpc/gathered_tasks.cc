@@ -18,10 +18,8 @@ constexpr std::chrono::microseconds kLittleWork(5);
 // While evaluations take all processors, each event that wakes the thread which receives takes one
 // of them away for tens of microseconds, with all that it evicts. So that thread rests for a part
 // of what waits already: nobody is served sooner by being received sooner. With H = 1024 on one
-// processor and 8 rows a request, 128 requests under way, it answers 5242 a second so, and 4480
-// without rests. Offered twice as many, a request, most of them refused, costs besides its
-// evaluation 31 us of CPU with rests of 0.3 ms, 15 with 1 ms, and 14 with 3 ms, which then make the
-// peak less by a seventh. The least is 12, what a refusal costs where nothing else is done.
+// processor and 8 rows a request, offered twice what it can answer, it answers 0.93 of its peak so;
+// with half of these rests 0.75. tests/benchmarks/serving --quick --only=peak_of_8_rows,overload
 constexpr int kRestPart = 16;
 constexpr std::chrono::microseconds kLongestRest(3000);
 
