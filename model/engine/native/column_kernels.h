@@ -10,7 +10,7 @@ namespace mdn {
 
 /// Activations of groups of rows, column by column: number f of row r of group g stands at
 /// data[g * group_stride + f * rows + r], for the rows of a group. Starts, as every group does, at
-/// a multiple of 64 bytes.
+/// a multiple of a vector's size.
 struct ColumnsIn {
   const float* data = nullptr;
   int64_t group_stride = 0;
