@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/base/casts.h"
 #include "hwy/aligned_allocator.h"
 #include "model/mixture/noise_model.h"
+#include "tests/model/mixture/mixture_bits.h"
 #include "tests/model/mixture/simd_target_loop.h"
 #include "tests/support/noise_models.h"
 
@@ -27,9 +27,6 @@ constexpr Size kSizes[] = {{1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 3}, {5, 4}, {17, 
 constexpr int64_t kRows = 48;
 constexpr int64_t kRowsBefore = 2;
 constexpr int64_t kRowsBehind = 3;
-
-constexpr std::vector<float> Mixture::*kArrays[] = {&Mixture::log_pi, &Mixture::mu, &Mixture::sigma,
-                                                    &Mixture::log_scale, &Mixture::scale_tril};
 
 /// [rows, columns] as columns.
 hwy::AlignedFreeUniquePtr<float[]> ColumnsOf(const std::vector<float>& rows, int64_t columns) {
@@ -75,19 +72,6 @@ Mixture AssembleRows(const MixtureHead& head, const std::vector<float>& logits,
               (mixture.*array).begin() + kRowsBefore * width);
   }
   return mixture;
-}
-
-void ExpectSameBits(const Mixture& mixture, const Mixture& expected) {
-  for (const auto array : kArrays) {
-    const std::vector<float>& numbers = mixture.*array;
-    ASSERT_EQ(numbers.size(), (expected.*array).size());
-    for (size_t i = 0; i < numbers.size(); ++i) {
-      if (std::isnan(numbers[i]) && std::isnan((expected.*array)[i])) continue;
-      ASSERT_EQ(absl::bit_cast<uint32_t>(numbers[i]),
-                absl::bit_cast<uint32_t>((expected.*array)[i]))
-          << numbers[i] << " for " << (expected.*array)[i] << ", number " << i;
-    }
-  }
 }
 
 /// Calls check(head) on every target for every noise model, with and without a change of units.

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/base/casts.h"
 #include "model/mixture/noise_model.h"
+#include "tests/model/mixture/mixture_bits.h"
 #include "tests/model/mixture/simd_target_loop.h"
 #include "tests/support/noise_models.h"
 
@@ -24,9 +24,6 @@ struct Size {
 
 // Rows of one number, of whole vectors and of some more and fewer.
 constexpr Size kSizes[] = {{1, 1}, {3, 1}, {4, 2}, {5, 3}, {16, 1}, {17, 2}, {3, 11}, {64, 4}};
-
-constexpr std::vector<float> Mixture::*kArrays[] = {&Mixture::log_pi, &Mixture::mu, &Mixture::sigma,
-                                                    &Mixture::log_scale, &Mixture::scale_tril};
 
 template <typename Check>
 void ForEveryHead(Check check) {
@@ -89,18 +86,6 @@ Mixture Empty(const MixtureHead& head) {
     for (float& number : mixture.*array) number = 7;
   }
   return mixture;
-}
-
-void ExpectSameBits(const Mixture& mixture, const Mixture& expected) {
-  for (const auto array : kArrays) {
-    const std::vector<float>& numbers = mixture.*array;
-    ASSERT_EQ(numbers.size(), (expected.*array).size());
-    for (size_t i = 0; i < numbers.size(); ++i) {
-      ASSERT_EQ(absl::bit_cast<uint32_t>(numbers[i]),
-                absl::bit_cast<uint32_t>((expected.*array)[i]))
-          << numbers[i] << " for " << (expected.*array)[i];
-    }
-  }
 }
 
 TEST(AssembleRowsTest, GivesTheBitsOfAssembleWhateverStandsBehindTheRows) {
