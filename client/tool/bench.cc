@@ -135,10 +135,10 @@ absl::Status CheckAnswered(const load::LoadResult& result) {
 absl::Status RunLevels(const BenchFlags& flags, const Session& session,
                        load::LoadGenerator& generator) {
   const bool open_loop = !flags.rates.empty();
-  BenchPrinter printer(
-      session.format,
-      {flags.rpc, flags.rows, flags.num_samples, flags.connections, flags.threads, open_loop},
-      flags.server_pid != 0, session.output);
+  BenchPrinter printer(session.format,
+                       {flags.rpc, flags.rows, flags.num_samples, flags.connections, flags.threads,
+                        flags.stream, open_loop},
+                       flags.server_pid != 0, session.output);
   const std::vector<double> levels =
       open_loop ? flags.rates
                 : std::vector<double>(flags.concurrency.begin(), flags.concurrency.end());

@@ -58,6 +58,7 @@ std::string Json(const BenchSettings& settings, double level) {
   return absl::StrCat("\"rpc\":", JsonString(settings.rpc), ",\"rows\":", settings.rows,
                       ",\"num_samples\":", settings.num_samples,
                       ",\"connections\":", settings.connections, ",\"threads\":", settings.threads,
+                      ",\"stream\":", settings.stream ? "true" : "false",
                       settings.open_loop ? ",\"rate\":" : ",\"concurrency\":", JsonNumber(level));
 }
 

@@ -17,6 +17,8 @@ struct BenchSettings {
   int64_t num_samples = 1;
   int connections = 1;
   int threads = 1;
+  /// Requests went over a stream on each connection.
+  bool stream = false;
   /// The levels are requests a second rather than requests under way.
   bool open_loop = false;
 };
