@@ -93,6 +93,11 @@ Seen CallInManyWays(FakeModelServer& server, int calls) {
   const auto health = grpc::health::v1::Health::NewStub(channel);
   for (int i = 0; i < calls; ++i) {
     grpc::ClientContext predicting, sampling, weighing, checking;
+    // A call that finds no connection never reaches the server, and has no count.
+    for (auto* context : {&predicting, &sampling, &weighing, &checking}) {
+      context->set_wait_for_ready(true);
+      context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    }
     v1::PredictRequest predict;
     *predict.mutable_x() = i % 3 == 0 ? Column({1, 2}) : Column({1, 2, 3, 4});
     if (i % 7 == 0) predict.mutable_model()->set_name("nobody");
