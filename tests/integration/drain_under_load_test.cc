@@ -14,6 +14,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/support/child_process.h"
+#include "tests/support/connected_channel.h"
 
 namespace mdn {
 namespace {
@@ -55,7 +56,7 @@ class Load {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     const auto stub = v1::MdnService::NewStub(
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+        ConnectedChannel(address, grpc::InsecureChannelCredentials(), arguments));
     v1::SampleRequest request;
     request.mutable_x()->add_shape(1);
     request.mutable_x()->add_values(0.5f);
@@ -86,8 +87,7 @@ class Load {
 class HealthWatch {
  public:
   explicit HealthWatch(const std::string& address)
-      : stub_(grpc::health::v1::Health::NewStub(
-            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))),
+      : stub_(grpc::health::v1::Health::NewStub(ConnectedChannel(address))),
         watch_(stub_->Watch(&context_, grpc::health::v1::HealthCheckRequest())) {}
 
   HealthCheckResponse::ServingStatus Next() {

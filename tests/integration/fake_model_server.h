@@ -11,6 +11,7 @@
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "server/repository/model_repository.h"
 #include "server/server.h"
+#include "tests/support/connected_channel.h"
 #include "tests/support/fake_engine.h"
 
 namespace mdn {
@@ -42,13 +43,14 @@ class FakeModelServer {
     auto server = Server::Start(options.server, repository_);
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-    stub_ = v1::MdnService::NewStub(Channel());
+    if (options.server.tls == nullptr) stub_ = v1::MdnService::NewStub(Channel());
   }
 
   FakeEngine& engine() { return *engine_; }
   Batcher& batcher() { return model_->batcher(); }
   const ServedModel& model() const { return *model_; }
   Server& server() { return *server_; }
+  /// Only where the server does without TLS.
   v1::MdnService::Stub& stub() { return *stub_; }
   const std::string& address() const { return server_->addresses().front(); }
 
@@ -58,7 +60,7 @@ class FakeModelServer {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
     arguments.SetMaxReceiveMessageSize(-1);
-    return grpc::CreateCustomChannel(address(), grpc::InsecureChannelCredentials(), arguments);
+    return ConnectedChannel(address(), grpc::InsecureChannelCredentials(), arguments);
   }
 
  private:

@@ -16,6 +16,7 @@
 #include "server/repository/model_loader.h"
 #include "server/repository/model_repository.h"
 #include "server/server.h"
+#include "tests/support/connected_channel.h"
 
 namespace mdn {
 namespace {
@@ -38,8 +39,7 @@ class CheckpointServer {
     auto server = Server::Start(server_options, repository_);
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-    stub_ = v1::MdnService::NewStub(
-        grpc::CreateChannel(server_->addresses().front(), grpc::InsecureChannelCredentials()));
+    stub_ = v1::MdnService::NewStub(ConnectedChannel(server_->addresses().front()));
   }
 
   v1::PredictResponse Predict(const v1::Tensor& x) {

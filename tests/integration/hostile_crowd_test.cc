@@ -21,6 +21,7 @@
 #include "tests/integration/raw_http2.h"
 #include "tests/support/await.h"
 #include "tests/support/child_process.h"
+#include "tests/support/connected_channel.h"
 
 namespace mdn {
 namespace {
@@ -35,8 +36,7 @@ constexpr char kSample[] = "/mdn.v1.MdnService/Sample";
 class Bystander {
  public:
   explicit Bystander(const std::string& address)
-      : stub_(v1::MdnService::NewStub(
-            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
+      : stub_(v1::MdnService::NewStub(ConnectedChannel(address))) {
     Call();
     thread_ = std::thread([this] {
       while (!stopped_) Call();

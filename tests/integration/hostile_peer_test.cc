@@ -12,6 +12,7 @@
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/integration/raw_http2.h"
 #include "tests/support/child_process.h"
+#include "tests/support/connected_channel.h"
 
 namespace mdn {
 namespace {
@@ -23,8 +24,7 @@ constexpr char kPredict[] = "/mdn.v1.MdnService/Predict";
 class HostilePeerTest : public testing::Test {
  protected:
   void ExpectServing() {
-    const auto stub = v1::MdnService::NewStub(
-        grpc::CreateChannel(server_.address(), grpc::InsecureChannelCredentials()));
+    const auto stub = v1::MdnService::NewStub(ConnectedChannel(server_.address()));
     v1::PredictRequest request;
     v1::PredictResponse response;
     request.mutable_x()->add_shape(1);

@@ -10,6 +10,7 @@
 
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/support/child_process.h"
+#include "tests/support/connected_channel.h"
 
 namespace mdn {
 namespace {
@@ -23,8 +24,7 @@ const char kScript[] = MDN_TEST_DATA "/small_torchscript.ts";
 
 /// Asks for the mixture of one row of zeros.
 grpc::Status Predict(const std::string& address, int64_t dim_in) {
-  const auto stub =
-      v1::MdnService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  const auto stub = v1::MdnService::NewStub(ConnectedChannel(address));
   v1::PredictRequest request;
   request.mutable_x()->add_shape(dim_in);
   request.mutable_x()->mutable_values()->Resize(static_cast<int>(dim_in), 0.0f);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/integration/repository_server.h"
+#include "tests/support/connected_channel.h"
 
 // Longer runs: TEST_RELOADS=200 TEST_CALLERS=32 model_reload_test
 
@@ -96,8 +97,7 @@ class ModelReloadTest : public testing::Test {
   static Answers AnswersOf(const std::string& network) {
     const TemporaryDirectory directory;
     const ServerProcess server(directory.Write("model.safetensors", network));
-    return Answers(*v1::MdnService::NewStub(
-        grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials())));
+    return Answers(*v1::MdnService::NewStub(ConnectedChannel(server.address())));
   }
   const std::string& NetworkOf(int64_t version) const {
     return version % 2 == 0 ? even_network_ : odd_network_;

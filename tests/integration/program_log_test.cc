@@ -12,6 +12,7 @@
 
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/support/child_process.h"
+#include "tests/support/connected_channel.h"
 
 namespace mdn {
 namespace {
@@ -22,8 +23,7 @@ using Metadata = std::map<std::string, std::string>;
 
 /// A Predict of x = 1234.5, or of nothing; returns the trailing metadata.
 Metadata Call(const ServerProcess& server, const Metadata& metadata, bool valid = true) {
-  const auto stub = v1::MdnService::NewStub(
-      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
+  const auto stub = v1::MdnService::NewStub(ConnectedChannel(server.address()));
   v1::PredictRequest request;
   v1::PredictResponse response;
   request.mutable_x()->add_shape(1);

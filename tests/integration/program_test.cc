@@ -14,6 +14,7 @@
 
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/support/child_process.h"
+#include "tests/support/connected_channel.h"
 
 namespace mdn {
 namespace {
@@ -42,8 +43,7 @@ std::string Data(const std::string& file) { return std::string(MDN_TEST_DATA "/"
 /// A unary call whose request never comes.
 class StalledCall {
  public:
-  explicit StalledCall(const std::string& address)
-      : stub_(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())) {
+  explicit StalledCall(const std::string& address) : stub_(ConnectedChannel(address)) {
     call_ = stub_.PrepareCall(&context_, "/mdn.v1.MdnService/Predict", &queue_);
     call_->StartCall(this);
     void* tag = nullptr;

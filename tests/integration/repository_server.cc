@@ -5,6 +5,7 @@
 
 #include "model/checkpoint/checkpoint_writer.h"
 #include "tests/support/await.h"
+#include "tests/support/connected_channel.h"
 #include "tests/support/random_checkpoint.h"
 
 namespace mdn {
@@ -98,8 +99,7 @@ std::shared_ptr<grpc::Channel> RepositoryServer::Channel() const {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  return grpc::CreateCustomChannel(process_.address(), grpc::InsecureChannelCredentials(),
-                                   arguments);
+  return ConnectedChannel(process_.address(), grpc::InsecureChannelCredentials(), arguments);
 }
 
 std::unique_ptr<v1::MdnService::Stub> RepositoryServer::NewStub() const {
