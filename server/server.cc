@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "server/connections/listening_socket.h"
 #include "server/rpc/gathered_tasks.h"
 #include "server/rpc/stream_call.h"
 #include "server/transport.h"
@@ -33,6 +35,16 @@ constexpr std::chrono::milliseconds kQuietBeforeShutdown(100);
 constexpr std::chrono::milliseconds kPatience(250);
 constexpr std::chrono::seconds kLongestFarewell(1);
 
+/// `to` closes the connections that it is handed.
+std::function<void(int)> HandOverTo(
+    std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> to) {
+  return [to = std::move(to)](int descriptor) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = descriptor;
+    to->HandleNewConnection(&connection);
+  };
+}
+
 std::string WithPort(const std::string& address, int port) {
   if (absl::StartsWith(address, "unix:")) return address;
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
@@ -43,6 +55,7 @@ std::string WithPort(const std::string& address, int port) {
 Server::Server(const Options& options, ModelRepository& repository)
     : options_(options),
       repository_(repository),
+      connections_(ConnectionLimit(options.connections.count)),
       gate_(options.max_inflight_requests,
             std::max(options.max_inflight_bytes, 4 * options.limits.max_message_bytes)),
       check_gate_(kMaxHealthCalls, kMaxHealthBytes),
@@ -62,22 +75,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
 }
 
 absl::Status Server::Build() {
-  for (const std::string& address : options_.listen) {
-    // gRPC would take a Unix socket over from the server that has it, and does not say why it
-    // fails.
-    if (absl::Status status = CheckBindable(address); !status.ok()) return status;
-  }
   // It would answer without a token.
   if (options_.access.is_open_to(Role::kCall)) {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   }
   grpc::ServerBuilder builder;
-  SecureTransport(builder, options_.limits);
-  std::vector<int> ports(options_.listen.size(), 0);
-  for (size_t i = 0; i < ports.size(); ++i) {
-    credentials_.push_back(Credentials(options_.listen[i]));
-    builder.AddListeningPort(options_.listen[i], credentials_.back(), &ports[i]);
-  }
+  SecureTransport(builder, options_.limits, options_.connections);
+  auto listeners = Listen(builder);
+  if (!listeners.ok()) return listeners.status();
   builder.RegisterService(&mdn_service_.grpc_service());
   builder.RegisterService(&repository_service_.grpc_service());
   builder.RegisterService(&health_service_.grpc_service());
@@ -88,12 +93,7 @@ absl::Status Server::Build() {
   queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", absl::StrJoin(options_.listen, " and "),
-                     ": an address is taken, or two of them are the same"));
-  }
-  for (size_t i = 0; i < ports.size(); ++i) {
-    addresses_.push_back(WithPort(options_.listen[i], ports[i]));
+    return absl::InternalError("gRPC cannot start a server; at the log level debug it says why");
   }
 
   mdn_endpoint_.reset(new CallEndpoint<MdnService>{mdn_service_, *queue_, gate_, rpc_metrics_,
@@ -120,7 +120,23 @@ absl::Status Server::Build() {
                                  kListeningAdministrationCalls);
   repository_.Listen([this](const ServedModels& models) { TellHealth(models); });
   for (int i = 0; i <= options_.pollers; ++i) pollers_.emplace_back([this] { Poll(); });
+  acceptor_ = std::make_unique<Acceptor>(*std::move(listeners), connections_);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Acceptor::Listener>> Server::Listen(grpc::ServerBuilder& builder) {
+  using FromOutside = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  std::vector<Acceptor::Listener> listeners;
+  for (const std::string& address : options_.listen) {
+    auto sockets = ListeningSocket::Open(address);
+    if (!sockets.ok()) return sockets.status();
+    addresses_.push_back(WithPort(address, sockets->front().port()));
+    credentials_.push_back(Credentials(address));
+    const auto take = HandOverTo(builder.experimental().AddExternalConnectionAcceptor(
+        FromOutside::FROM_FD, credentials_.back()));
+    for (ListeningSocket& socket : *sockets) listeners.push_back({std::move(socket), take});
+  }
+  return listeners;
 }
 
 void Server::TellHealth(const ServedModels& models) {
@@ -172,6 +188,7 @@ void Server::EndCalls() {
   // Nothing is left but what would be refused, and the peers' word that they know of the end: one
   // that has nothing to do may take 5 s for it.
   const SteadyTime last = std::min(deadline, std::chrono::steady_clock::now() + kLongestFarewell);
+  acceptor_.reset();  // gRPC would lose what it is handed now.
   server_->Shutdown(std::chrono::system_clock::now() + (last - std::chrono::steady_clock::now()));
   // Calls that the deadline cancelled still end by themselves, and use the queue until then.
   gate_.AwaitNone();
