@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "server/connections/listening_socket.h"
 #include "server/rpc/gathered_tasks.h"
 #include "server/rpc/stream_call.h"
+#include "server/rpc/unknown_call.h"
 #include "server/transport.h"
 
 namespace mdn {
@@ -28,12 +30,24 @@ constexpr int kListeningHealthCalls = 4;
 constexpr int kMaxHealthCalls = 1024;
 constexpr int kListeningAdministrationCalls = 4;
 constexpr int kMaxAdministrationCalls = 128;
+constexpr int kListeningUnknownCalls = 4;
+constexpr int kMaxUnknownCalls = 128;
 constexpr int64_t kMaxHealthBytes = int64_t{16} << 20;
 constexpr std::chrono::milliseconds kQuietBeforeShutdown(100);
 // An evaluation that hangs keeps nobody from receiving for longer than twice this. A thread that
 // waits for a place looks around as often.
 constexpr std::chrono::milliseconds kPatience(250);
 constexpr std::chrono::seconds kLongestFarewell(1);
+
+/// Of plugins there is reflection, which answers without a token. It is there as soon as its
+/// library is loaded, whether or not anybody asked for it.
+class WithoutPlugins final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->clear();
+  }
+};
 
 /// `to` closes the connections that it is handed.
 std::function<void(int)> HandOverTo(
@@ -63,6 +77,7 @@ Server::Server(const Options& options, ModelRepository& repository)
       stream_gate_(options.max_inflight_requests,
                    std::max(options.max_inflight_bytes / 2, 4 * options.limits.max_message_bytes)),
       administration_gate_(kMaxAdministrationCalls, kMaxHealthBytes),
+      unknown_gate_(kMaxUnknownCalls, 0),
       mdn_service_(repository, options.limits),
       repository_service_(repository, options.keeper),
       places_(options.pollers, kPatience) {}
@@ -75,17 +90,18 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
 }
 
 absl::Status Server::Build() {
-  // It would answer without a token.
-  if (options_.access.is_open_to(Role::kCall)) {
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  }
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
+  if (!options_.access.is_open_to(Role::kCall)) {
+    builder.SetOption(std::make_unique<WithoutPlugins>());
+  }
   SecureTransport(builder, options_.limits, options_.connections);
   auto listeners = Listen(builder);
   if (!listeners.ok()) return listeners.status();
   builder.RegisterService(&mdn_service_.grpc_service());
   builder.RegisterService(&repository_service_.grpc_service());
   builder.RegisterService(&health_service_.grpc_service());
+  builder.RegisterAsyncGenericService(&unknown_service_);
   // Reflection is a synchronous service; it needs few threads of its own.
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
@@ -113,11 +129,15 @@ absl::Status Server::Build() {
       new CallEndpoint<HealthService>{health_service_, *queue_, check_gate_, rpc_metrics_});
   watch_endpoint_.reset(
       new CallEndpoint<HealthService>{health_service_, *queue_, watch_gate_, rpc_metrics_});
+  unknown_endpoint_.reset(new CallEndpoint<grpc::AsyncGenericService>{
+      unknown_service_, *queue_, unknown_gate_, rpc_metrics_, &options_.access, Role::kCall,
+      &options_.access_log});
   MdnService::Listen(*mdn_endpoint_, kListeningCallsPerMethod);
   StreamCall::Listen(*stream_endpoint_, kListeningStreams);
   HealthService::Listen(*check_endpoint_, *watch_endpoint_, kListeningHealthCalls);
   ModelRepositoryService::Listen(*repository_endpoint_, *administration_endpoint_,
                                  kListeningAdministrationCalls);
+  ListenForCalls<UnknownCall>(*unknown_endpoint_, kListeningUnknownCalls);
   repository_.Listen([this](const ServedModels& models) { TellHealth(models); });
   for (int i = 0; i <= options_.pollers; ++i) pollers_.emplace_back([this] { Poll(); });
   acceptor_ = std::make_unique<Acceptor>(*std::move(listeners), connections_);
@@ -183,6 +203,7 @@ void Server::EndCalls() {
   stream_gate_.Close();
   mdn_service_.open_streams().Drain();
   administration_gate_.Close();
+  unknown_gate_.Close();
   gate_.AwaitQuiet(kQuietBeforeShutdown, deadline);
   stream_gate_.AwaitQuiet(kQuietBeforeShutdown, deadline);
   // Nothing is left but what would be refused, and the peers' word that they know of the end: one
@@ -194,6 +215,7 @@ void Server::EndCalls() {
   gate_.AwaitNone();
   stream_gate_.AwaitNone();
   administration_gate_.AwaitNone();
+  unknown_gate_.AwaitNone();
   check_gate_.AwaitNone();
   watch_gate_.AwaitNone();
 }

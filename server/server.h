@@ -1,6 +1,8 @@
 #ifndef MDN_SERVER_SERVER_H_
 #define MDN_SERVER_SERVER_H_
 
+#include <grpcpp/generic/async_generic_service.h>
+
 #include <memory>
 #include <string>
 #include <thread>
@@ -97,14 +99,17 @@ class Server {
   /// Streams have one of their own: those that are open take no unary call's place, nor its memory.
   CallGate stream_gate_;
   CallGate administration_gate_;
+  CallGate unknown_gate_;
   MdnService mdn_service_;
   ModelRepositoryService repository_service_;
   HealthService health_service_;
+  grpc::AsyncGenericService unknown_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<CallEndpoint<MdnService>> mdn_endpoint_, stream_endpoint_;
   std::unique_ptr<CallEndpoint<ModelRepositoryService>> repository_endpoint_,
       administration_endpoint_;
   std::unique_ptr<CallEndpoint<HealthService>> check_endpoint_, watch_endpoint_;
+  std::unique_ptr<CallEndpoint<grpc::AsyncGenericService>> unknown_endpoint_;
   /// Of each address; TLS asks them at every handshake.
   std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials_;
   std::unique_ptr<grpc::Server> server_;
