@@ -13,7 +13,7 @@ import goals  # noqa: E402
 import probes  # noqa: E402
 import report  # noqa: E402
 from peers import ECHO, METRICS, ORDER, OURS, PLAIN, PLAIN_CALLBACK, commands  # noqa: E402
-from results import CPU, RATE, Results, latency  # noqa: E402
+from results import CPU, Results, latency  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
 
 

@@ -12,8 +12,8 @@ ASYNCIO, SYNC = "Python asyncio", "Python sync"
 # No server: it returns a byte through pipes.
 CAT = "cat"
 # In the order of tables and pictures.
-ORDER = (CAT, ECHO, OURS, TORCH, UNBATCHED, TIMER, DEDICATED, METRICS, PLAIN, PLAIN_CALLBACK, ASYNCIO,
-         SYNC)
+ORDER = (CAT, ECHO, OURS, TORCH, UNBATCHED, TIMER, DEDICATED, METRICS, PLAIN, PLAIN_CALLBACK,
+         ASYNCIO, SYNC)
 
 
 def model(folder, width, kind):

@@ -77,4 +77,6 @@ class Run:
         factor, peak, whose = scenario.rate_of
         peaks = [r["requests_per_second"] for r in self.results
                  if (r["scenario"], r["width"], r["peer"]) == (peak, width, whose or name)]
-        return {**scenario.flags, "rate": round(factor * statistics.median(peaks))} if peaks else None
+        if not peaks:
+            return None
+        return {**scenario.flags, "rate": round(factor * statistics.median(peaks))}

@@ -1,5 +1,5 @@
-// In rpc_metrics.cc's place: whatever is measured for a call is measured ten times more, in vain, so
-// that the cost of it shows. Everything else is mdn_server's.
+// In rpc_metrics.cc's place: whatever is measured for a call is measured ten times more, in vain,
+// so that the cost of it shows. Everything else is mdn_server's.
 
 #include "server/batching/batcher.h"
 #include "server/observability/rpc_metrics.h"
