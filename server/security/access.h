@@ -28,9 +28,9 @@ enum class Role : uint8_t {
 /// for each. The tokens themselves are not kept, only their SHA-256.
 class Tokens {
  public:
-  /// NOT_FOUND: the file cannot be read. INVALID_ARGUMENT: it is none of tokens, or has none; names
-  /// the file and the place of the entry among the sorted names, never a token, nor a name, which
-  /// may be one by mistake.
+  /// NOT_FOUND, PERMISSION_DENIED: the file cannot be read. INVALID_ARGUMENT: it is none of tokens,
+  /// or has none; names the file and the place of the entry among the sorted names, never a token,
+  /// nor a name, which may be one by mistake.
   static absl::StatusOr<Tokens> Read(const std::string& path);
 
   /// UNAUTHENTICATED where no entry has the token; PERMISSION_DENIED where none that has it has the
