@@ -63,6 +63,8 @@ class Access {
   /// `authorization` is the metadata's value, or empty. UNAUTHENTICATED or PERMISSION_DENIED; the
   /// messages are the same for all reasons.
   absl::Status Check(absl::string_view authorization, Role role) const;
+  /// Another one than before: what Check said may not hold any more.
+  uint64_t revision() const { return tokens_ == nullptr ? 0 : tokens_->revision(); }
 
  private:
   std::shared_ptr<const Reloaded<Tokens>> tokens_;
