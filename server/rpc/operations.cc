@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <initializer_list>
@@ -88,6 +89,20 @@ absl::StatusOr<float> AtLeastZero(absl::string_view field, float value) {
       absl::StrCat(field, ": got ", value, "; expected a finite number, at least 0"));
 }
 
+/// From the system, which gives many at once for the price of one.
+absl::StatusOr<uint64_t> RandomSeed() {
+  constexpr size_t kMostAtOnce = 256 / sizeof(uint64_t);
+  static thread_local std::array<uint64_t, kMostAtOnce> seeds;
+  static thread_local size_t left = 0;
+  if (left == 0) {
+    if (getentropy(seeds.data(), sizeof(seeds)) != 0) {
+      return absl::InternalError("the system gave no random seed");
+    }
+    left = seeds.size();
+  }
+  return seeds[--left];
+}
+
 absl::StatusOr<SamplingOptions> ReadSampling(const v1::SampleRequest& request,
                                              AnswerProgress* progress) {
   SamplingOptions options;
@@ -105,8 +120,10 @@ absl::StatusOr<SamplingOptions> ReadSampling(const v1::SampleRequest& request,
     options.seed = request.seed();
   } else if (progress != nullptr && progress->seed.has_value()) {
     options.seed = *progress->seed;
-  } else if (getentropy(&options.seed, sizeof(options.seed)) != 0) {
-    return absl::InternalError("the system gave no random seed");
+  } else {
+    const auto seed = RandomSeed();
+    if (!seed.ok()) return seed.status();
+    options.seed = *seed;
   }
   if (progress != nullptr) progress->seed = options.seed;
   return options;
