@@ -114,6 +114,7 @@ class CallRecord {
   }
 
   MethodMetrics& method() const { return method_; }
+  SteadyTime arrival() const { return arrival_; }
 
  private:
   MethodMetrics& method_;
@@ -198,6 +199,7 @@ class UnaryCall {
   grpc::ServerContext& context() { return context_; }
   CallEndpoint<Service>& endpoint() { return endpoint_; }
   MethodMetrics& metrics() { return record_.method(); }
+  SteadyTime arrival() const { return record_.arrival(); }
   /// Memory until the call has ended.
   google::protobuf::Arena& arena() { return arena_; }
 

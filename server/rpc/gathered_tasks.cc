@@ -45,10 +45,10 @@ GatheredTasks& GatheredTasks::OfThisThread() {
   return tasks;
 }
 
-void GatheredTasks::Add(const std::shared_ptr<ServedModel>& model, Task& task) {
+void GatheredTasks::Add(const std::shared_ptr<ServedModel>& model, Task& task, SteadyTime now) {
   Batcher& batcher = model->batcher();
   if (std::find(models_.begin(), models_.end(), model) == models_.end()) models_.push_back(model);
-  if (batcher.Enqueue(task)) full_ = true;
+  if (batcher.Enqueue(task, now)) full_ = true;
 }
 
 bool GatheredTasks::small() const {
@@ -67,7 +67,8 @@ bool GatheredTasks::Finish() {
       place_->Keep(evaluate);
     }
   }
-  rest_ = RestFor(models_.front()->batcher());
+  rest_ =
+      place_->interrupts() ? RestFor(models_.front()->batcher()) : std::chrono::nanoseconds::zero();
   models_.clear();
   full_ = false;
   return true;

@@ -18,9 +18,9 @@ class GatheredTasks final : public Gathered {
  public:
   static GatheredTasks& OfThisThread();
 
-  /// Queues the task at its model's batcher. The task, and its owner's share of the model, may be
-  /// gone when this returns.
-  void Add(const std::shared_ptr<ServedModel>& model, Task& task);
+  /// Queues the task, which arrived at `now`, at its model's batcher. The task, and its owner's
+  /// share of the model, may be gone when this returns.
+  void Add(const std::shared_ptr<ServedModel>& model, Task& task, SteadyTime now);
 
   /// This thread's, from now on.
   void set_place(PollingPlace& place) { place_ = &place; }

@@ -83,7 +83,7 @@ class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService>
     }
     Phase expected = Phase::kPreparing;
     if (phase_.compare_exchange_strong(expected, Phase::kSubmitted)) {
-      GatheredTasks::OfThisThread().Add(model_, *task_);
+      GatheredTasks::OfThisThread().Add(model_, *task_, this->arrival());
     } else {
       End(GoneStatus(this->context()));
     }

@@ -191,7 +191,8 @@ void StreamCall::Submit(std::unique_ptr<StreamedEvaluation> evaluation) {
   }
   // From here on it is Evaluated's.
   StreamedEvaluation* const submitted = evaluation.release();
-  GatheredTasks::OfThisThread().Add(submitted->model(), *submitted->task());
+  GatheredTasks::OfThisThread().Add(submitted->model(), *submitted->task(),
+                                    std::chrono::steady_clock::now());
 }
 
 void StreamCall::Evaluated(StreamedEvaluation& evaluation, const absl::Status& status,
