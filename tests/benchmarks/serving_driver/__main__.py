@@ -15,13 +15,15 @@ import time
 import probes
 import report
 import scenarios
-from processes import PEERS, ROOT, Load, Processors
+from processes import BENCHMARKS, PEERS, ROOT, Load, Processors
+from results import Results
+from runner import Run
 
-EXTRA = ("idle", "allocations", "fairness")
+PROBES = ("allocations", "idle")
 
 
 def parse_arguments():
-    names = [s.name for s in scenarios.SCENARIOS] + list(EXTRA)
+    names = [s.name for s in scenarios.SCENARIOS] + list(PROBES)
     parser = argparse.ArgumentParser(prog="tests/benchmarks/serving", description=(
         "Compares the server with an echo on its own transport, a plain C++ server with LibTorch "
         "and a Python server, on one processor each, and tells what the goals are."))
@@ -61,24 +63,23 @@ def machine():
 
 def measure(options, folder):
     processors = Processors()
-    run = scenarios.Run(options, processors, Load(processors), folder,
-                        lambda text: print(f"serving: {text}", file=sys.stderr, flush=True))
+    run = Run(options, processors, Load(processors), folder,
+              lambda text: print(f"serving: {text}", file=sys.stderr, flush=True))
     if options.soak:
         probes.soak(run, options.soak)
         return run
-    run.all([s for s in scenarios.SCENARIOS if chosen(options, s)])
+    run.scenarios([s for s in scenarios.SCENARIOS if chosen(options, s)])
     if not options.only or "allocations" in options.only:
-        run.allocations((scenarios.ECHO, scenarios.OURS), 2000 if options.quick else 20000)
+        probes.allocations(run, 2000 if options.quick else 20000)
     if not options.only or "idle" in options.only:
-        run.idle(5, 1 if options.quick else 50)
-    if not options.only or "fairness" in options.only:
-        probes.fairness(run, options.seconds)
+        probes.idle(run, 5, 2 if options.quick else 50)
     return run
 
 
 def main():
     options = parse_arguments()
     random.seed(options.seed)
+    sys.path.append(str(BENCHMARKS / "stubs"))
     # So that the servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     output = ROOT / "build" / "benchmarks" / "serving"
@@ -90,7 +91,7 @@ def main():
                        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
         begin = time.monotonic()
         run = measure(options, folder)
-    results = report.Results(run.results)
+    results = Results(run.results)
     print(report.text(results))
     (output / "results.json").write_text(json.dumps(
         {"machine": machine(), "options": vars(options), "results": run.results}, indent=1))

@@ -1,46 +1,101 @@
-"""What one generator alone does not show: small requests in the company of large ones, and what a
-server's memory does in the long run."""
+"""What needs more than a load generator: a server that idles, what a server allocates, and what its
+memory does in the long run."""
 
+import concurrent.futures
 import statistics
 import subprocess
+import sys
 import time
 
-from processes import load_command, parse, start
-from scenarios import OURS, SATURATING, commands
+import generators
+from peers import CAT, ECHO, OURS, PLAIN, PLAIN_CALLBACK
+from processes import BENCHMARKS, stop
+from scenarios import SATURATING
 
-# Rows of the large requests, of which two are always under way.
-LARGE_ROWS = 8192
+WIDTH = 50
 SAMPLE_SECONDS = 1
 
 
-def _serve(run, measure):
-    """`measure` of our server with the smallest model."""
-    servers = start(run.processors, run.folder, {OURS: commands(run.folder, 50)[OURS]})
+def round_trips(processors, seconds, times):
+    """Of a byte to the server's processor and back, after `seconds` of idleness each: what the
+    machine itself takes. Microseconds."""
+    latencies = []
+    with subprocess.Popen(["taskset", "-c", str(processors.server), "cat"], bufsize=0,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as cat:
+        for _ in range(times):
+            time.sleep(seconds)
+            begin = time.perf_counter()
+            cat.stdin.write(b".")
+            cat.stdout.read(1)
+            latencies.append(1e6 * (time.perf_counter() - begin))
+    return latencies
+
+
+def idle(run, seconds, times):
+    """Latency of requests that come after `seconds` of idleness. The servers idle together."""
+    run.progress(f"first request after {seconds} s of idleness, {times} times")
+    names = (ECHO, OURS) if run.options.quick else (ECHO, OURS, PLAIN, PLAIN_CALLBACK)
+    servers = run.start(names, WIDTH)
+    # The connection's first request, which costs more, is the warm-up's.
+    flags = {"rate": 1 / seconds, "arrivals": "constant", "connections": 1,
+             "warmup": f"{1.1 * seconds}s", "duration": f"{(times + 0.1) * seconds}s"}
+
+    def measure(turn):
+        place, name = turn
+        # The generators share a processor: none is to send when another one does.
+        time.sleep(place * seconds / len(servers))
+        generators.bench(servers[name], {"concurrency": 1, "duration": "0.1s", "warmup": "0s"})
+        run.add("idle", WIDTH, name, 0, generators.bench(servers[name], flags)[0])
+
     try:
-        return measure(servers[OURS])
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            bare = pool.submit(round_trips, run.processors, seconds, times)
+            list(pool.map(measure, enumerate(servers)))
     finally:
-        servers[OURS].stop()
+        stop(servers)
+    run.add("idle", WIDTH, CAT, 0, {"answers": times, "latency_us": {
+        "p50": statistics.median(bare.result()), "max": max(bare.result())}})
 
 
-def fairness(run, seconds):
-    """Latency of small requests on one connection, alone and while large ones keep the server busy
-    on another."""
-    run.progress(f"small requests beside requests of {LARGE_ROWS} rows")
+class AllocationCounter:
+    """Counts the allocations of a server that is started with its environment."""
 
-    def measure(server):
-        small = {"rate": 200, "arrivals": "constant", "connections": 1,
-                 "duration": f"{seconds}s", "warmup": f"{seconds / 4}s"}
-        alone = run.load.run(server, small)[0]
-        large = subprocess.Popen(
-            load_command(server, {"rows": LARGE_ROWS, "concurrency": 2, "connections": 1,
-                                  "duration": f"{2 * seconds}s", "warmup": "0s"}),
-            stdout=subprocess.PIPE, text=True)
-        beside = run.load.run_once(server, small)[0][0]
-        large_result = parse(large.communicate()[0])[0]
-        return alone, beside, large_result
+    def __init__(self, folder, name):
+        self.path = folder / f"{name}.allocations"
+        self.path.write_bytes(bytes(8))
+        self.environment = {"LD_PRELOAD": str(BENCHMARKS / "allocation_counter.so"),
+                            "ALLOCATION_COUNTER_FILE": str(self.path)}
 
-    for name, result in zip(("small_alone", "small_beside_large", "large"), _serve(run, measure)):
-        run.results.append({"scenario": name, "width": 50, "peer": OURS, "round": 0, **result})
+    def read(self):
+        return int.from_bytes(self.path.read_bytes(), sys.byteorder)
+
+
+def allocations(run, requests):
+    """Allocations of the whole process for a request, in steady state: by a call of its own, and
+    over a stream."""
+    run.progress("allocations")
+    counters = {name: AllocationCounter(run.folder, name) for name in (ECHO, OURS)}
+    servers = run.start(counters, WIDTH, {n: c.environment for n, c in counters.items()})
+    try:
+        for name, server in servers.items():
+            for scenario, flags in (("allocations", SATURATING),
+                                    ("allocations_streamed", {**SATURATING, "stream": "true"})):
+                if (name, scenario) == (ECHO, "allocations_streamed"):
+                    continue
+                count = allocations_per_request(server, counters[name], flags, requests)
+                run.add(scenario, WIDTH, name, 0, {"allocations_per_request": count})
+    finally:
+        stop(servers)
+
+
+def allocations_per_request(server, counter, flags, requests):
+    counts = []
+    for factor in (1, 1, 3):
+        before = counter.read()
+        generators.bench(server, {**flags, "requests": factor * requests, "warmup": "0s"})
+        counts.append(counter.read() - before)
+    # Connections and the first requests cost the same in both of the last two.
+    return (counts[2] - counts[1]) / (2 * requests)
 
 
 def slope(samples):
@@ -53,19 +108,25 @@ def slope(samples):
 def soak(run, seconds):
     """How much resident memory grows with time at saturation, after a tenth of the time."""
     run.progress(f"memory over {seconds} s at saturation")
+    servers = run.start((OURS,), WIDTH)
+    server = servers[OURS]
+    flags = {**SATURATING, "duration": f"{seconds}s", "warmup": f"{seconds / 10}s"}
+    try:
+        load = subprocess.Popen(generators.bench_command(server, flags), stdout=subprocess.PIPE,
+                                text=True)
+        samples = memory_while(load, server)
+        result = generators.parse(load.communicate()[0])[0]
+    finally:
+        stop(servers)
+    samples = [s for s in samples if s[0] >= seconds / 10]
+    run.add("soak", WIDTH, OURS, 0, {**result, "resident_bytes": samples[-1][1],
+                                     "resident_bytes_per_second": slope(samples)})
 
-    def measure(server):
-        load = subprocess.Popen(
-            load_command(server, {**SATURATING, "duration": f"{seconds}s",
-                                  "warmup": f"{seconds / 10}s"}),
-            stdout=subprocess.PIPE, text=True)
-        begin, samples = time.monotonic(), []
-        while load.poll() is None:
-            samples.append((time.monotonic() - begin, server.resident_bytes()))
-            time.sleep(SAMPLE_SECONDS)
-        return parse(load.communicate()[0])[0], [s for s in samples if s[0] >= seconds / 10]
 
-    result, samples = _serve(run, measure)
-    run.results.append({"scenario": "soak", "width": 50, "peer": OURS, "round": 0, **result,
-                        "resident_bytes": samples[-1][1],
-                        "resident_bytes_per_second": slope(samples)})
+def memory_while(process, server):
+    """Pairs of seconds and bytes, until the process ends."""
+    begin, samples = time.monotonic(), []
+    while process.poll() is None:
+        samples.append((time.monotonic() - begin, server.resident_bytes()))
+        time.sleep(SAMPLE_SECONDS)
+    return samples

@@ -1,6 +1,5 @@
 """Starts servers and the load generator, each pinned to its processor, and reads what they use."""
 
-import json
 import os
 import pathlib
 import re
@@ -71,12 +70,18 @@ class Server:
         for _ in range(2):
             line = self.process.stdout.readline()
             if not line.startswith("listening on "):
-                self.stop()
-                sys.exit(f"serving: {self.name} does not start; see {self.log.name}")
+                self.log.seek(0)
+                sys.exit(f"serving: {self.name} does not start:\n{line}{self.log.read()}")
 
     def cpu_seconds(self):
         # Linux's identity of another process's clock: clock_getcpuclockid, which Python lacks.
         return time.clock_gettime((~self.pid << 3) | 2)
+
+    def context_switches(self):
+        """Of the threads that it has now."""
+        statuses = pathlib.Path(f"/proc/{self.pid}/task").glob("*/status")
+        return sum(int(count) for status in statuses for count in
+                   re.findall(r"ctxt_switches:\s*(\d+)", status.read_text()))
 
     def resident_bytes(self):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
@@ -93,24 +98,23 @@ def start(processors, folder, commands):
     """Servers by their names, from {name: (command, environment)}; they start side by side."""
     servers = {name: Server(processors, folder, name, *command)
                for name, command in commands.items()}
-    for server in servers.values():
-        server.wait_until_listening()
+    try:
+        for server in servers.values():
+            server.wait_until_listening()
+    except SystemExit:
+        stop(servers)
+        raise
     return servers
 
 
-def load_command(server, flags, unix=False):
-    address = server.unix if unix else server.tcp
-    return [CLIENT, "bench", f"--server={address}", "--format=json", f"--server_pid={server.pid}",
-            *(f"--{name}={value}" for name, value in flags.items())]
-
-
-def parse(output):
-    return [json.loads(line) for line in output.splitlines()]
+def stop(servers):
+    for server in servers.values():
+        server.stop()
 
 
 class Load:
-    """Runs `mdn_client bench`, again where something else had more than its share of the
-    processors meanwhile."""
+    """Runs a load generator, again where something else had more than its share of the processors
+    meanwhile."""
 
     # Of the time of one processor. Ticks are coarse: nothing foreign looks like 0.06 at times.
     MOST_FOREIGN = 0.10
@@ -122,11 +126,14 @@ class Load:
         self.processors = processors
         self.disturbed = 0
 
-    def run(self, server, flags, unix=False):
-        """One measurement for each level of load."""
+    def run(self, server, generate):
+        """What `generate` gives: a measurement for each level of load."""
         for tries in range(self.MOST_TRIES):
             self._await_quiet()
-            levels, foreign = self.run_once(server, flags, unix)
+            before = self._accounts(server)
+            levels = generate()
+            wall, busy, ours = (b - a for a, b in zip(before, self._accounts(server)))
+            foreign = max(0.0, (busy - ours) / wall)
             if foreign <= self.MOST_FOREIGN:
                 break
             self.disturbed += 1
@@ -143,33 +150,9 @@ class Load:
             if self.processors.busy_seconds() - before <= 0.2 * self.LOOK_SECONDS:
                 return
 
-    def run_once(self, server, flags, unix=False):
-        """One measurement for each level of load, and what share of a processor something else had."""
-        before = self._accounts(server)
-        result = subprocess.run(load_command(server, flags, unix), stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
-        after = self._accounts(server)
-        wall, busy, ours = (b - a for a, b in zip(before, after))
-        if not result.stdout:
-            sys.exit(f"serving: {server.name}: {result.stderr.strip()}")
-        return parse(result.stdout), max(0.0, (busy - ours) / wall)
-
     def _accounts(self, server):
         own = resource.getrusage(resource.RUSAGE_SELF)
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         ours = (server.cpu_seconds() + own.ru_utime + own.ru_stime + children.ru_utime +
                 children.ru_stime)
         return time.monotonic(), self.processors.busy_seconds(), ours
-
-
-class AllocationCounter:
-    """Counts the allocations of a server that is started with its environment."""
-
-    def __init__(self, folder, name):
-        self.path = folder / f"{name}.allocations"
-        self.path.write_bytes(bytes(8))
-        self.environment = {"LD_PRELOAD": str(BENCHMARKS / "allocation_counter.so"),
-                            "MDN_ALLOCATION_COUNTER": str(self.path)}
-
-    def read(self):
-        return int.from_bytes(self.path.read_bytes(), sys.byteorder)

@@ -1,5 +1,5 @@
 // Preloaded into a server (LD_PRELOAD), counts its allocations in the file that
-// MDN_ALLOCATION_COUNTER names: a native 64-bit integer.
+// ALLOCATION_COUNTER_FILE names: a native 64-bit integer.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -25,7 +25,7 @@ std::atomic<int64_t> before_the_file_is_open{0};
 std::atomic<std::atomic<int64_t>*> counter{&before_the_file_is_open};
 
 __attribute__((constructor)) void OpenCounter() {
-  const char* const path = std::getenv("MDN_ALLOCATION_COUNTER");
+  const char* const path = std::getenv("ALLOCATION_COUNTER_FILE");
   if (path == nullptr) return;
   const int file = open(path, O_RDWR | O_CLOEXEC);
   if (file < 0) return;
