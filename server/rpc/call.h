@@ -147,6 +147,15 @@ struct CallEndpoint {
     }
     return gate.Enter();
   }
+  /// What Readmit compares with; taken before Admit.
+  uint64_t access_revision() const { return access == nullptr ? 0 : access->revision(); }
+  /// Whether the bearer of an admitted call may still make it, with the tokens of now.
+  absl::Status Readmit(const grpc::ServerContext& context, uint64_t& revision) const {
+    const uint64_t latest = access_revision();
+    if (latest == revision) return absl::OkStatus();
+    revision = latest;
+    return access->Check(Authorization(context), role);
+  }
 
   /// Counts a call's end and writes its line. Once for each that has arrived, before its answer is
   /// sent.

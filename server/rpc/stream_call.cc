@@ -32,6 +32,7 @@ void StreamCall::Arrived(bool ok) {
   record_.Arrived();
   (new StreamCall(endpoint_, record_.method()))->Listen();
   deadline_ = Deadline(context_);
+  access_revision_ = endpoint_.access_revision();
   const absl::Status status = endpoint_.Admit(context_);
   admitted_ = status.ok();
   if (status.ok()) endpoint_.service.open_streams().Add(*this);
@@ -105,7 +106,8 @@ void StreamCall::Drain() {
 
 void StreamCall::TakeMessageLocked() {
   if (cancelled_ || finishing_) return;
-  const absl::Status status = endpoint_.gate.Reserve(static_cast<int64_t>(arriving_.Length()));
+  absl::Status status = endpoint_.Readmit(context_, access_revision_);
+  if (status.ok()) status = endpoint_.gate.Reserve(static_cast<int64_t>(arriving_.Length()));
   if (!status.ok()) return EndLocked(status);
   message_ = StreamRequestReader(arriving_);
 }
