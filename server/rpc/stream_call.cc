@@ -7,7 +7,7 @@
 namespace mdn {
 namespace {
 
-absl::Status Malformed() {
+absl::Status MalformedMessage() {
   return absl::InvalidArgumentError("a message of the stream cannot be parsed");
 }
 
@@ -138,7 +138,7 @@ void StreamCall::BeginRequests() {
       lock.lock();
     }
     if (!message_.AtEnd()) continue;
-    if (message_.malformed()) EndLocked(Malformed());
+    if (message_.malformed()) EndLocked(MalformedMessage());
     ReleaseMessageLocked();
     if (end_.has_value() || reading_ || !window_.open() || !unfinished_.empty()) continue;
     reading_ = true;
@@ -159,7 +159,7 @@ bool StreamCall::MayBeginLocked() const {
 
 void StreamCall::Begin(absl::string_view bytes) {
   auto evaluation = std::make_unique<StreamedEvaluation>(*this);
-  if (!evaluation->Parse(bytes)) return End(Malformed());
+  if (!evaluation->Parse(bytes)) return End(MalformedMessage());
   absl::Status status = evaluation->Prepare(endpoint_.service, deadline_);
   Reserve(std::move(evaluation), std::move(status));
 }
@@ -193,7 +193,8 @@ void StreamCall::Submit(std::unique_ptr<StreamedEvaluation> evaluation) {
   }
   // From here on it is Evaluated's.
   StreamedEvaluation* const submitted = evaluation.release();
-  GatheredTasks::OfThisThread().Add(submitted->model(), *submitted->task());
+  GatheredTasks::OfThisThread().Add(submitted->model(), *submitted->task(),
+                                    std::chrono::steady_clock::now());
 }
 
 void StreamCall::Evaluated(StreamedEvaluation& evaluation, const absl::Status& status,
