@@ -36,6 +36,9 @@ def parse_arguments():
                         default=[], help="of the hidden layers, of 50,128,512,1024")
     parser.add_argument("--soak", type=float, metavar="SECONDS",
                         help="only this: watch the server's memory for so long at saturation")
+    parser.add_argument("--report", type=lambda text: text.split(","), default=[],
+                        metavar="FILE,...", help="measure nothing: report what these results.json "
+                        "of several runs tell together")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the servers")
     options = parser.parse_args()
     unknown = set(options.only) - set(names)
@@ -76,6 +79,20 @@ def measure(options, folder):
     return run
 
 
+def measure_in_folder(options):
+    with tempfile.TemporaryDirectory(prefix="mdn_serving_") as name:
+        folder = pathlib.Path(name)
+        subprocess.run(["/usr/bin/python3", PEERS / "make_models.py", folder,
+                        "50", "128", "512", "1024"], check=True,
+                       env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+        return measure(options, folder)
+
+
+def measured_before(files):
+    return [result for file in files
+            for result in json.loads(pathlib.Path(file).read_text())["results"]]
+
+
 def main():
     options = parse_arguments()
     random.seed(options.seed)
@@ -84,20 +101,21 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     output = ROOT / "build" / "benchmarks" / "serving"
     output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mdn_serving_") as name:
-        folder = pathlib.Path(name)
-        subprocess.run(["/usr/bin/python3", PEERS / "make_models.py", folder,
-                        "50", "128", "512", "1024"], check=True,
-                       env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
-        begin = time.monotonic()
-        run = measure(options, folder)
-    results = Results(run.results)
-    print(report.text(results))
+    image = output / "cpu_per_request.png"
+    if options.report:
+        results = Results(measured_before(options.report))
+        print(report.text(results))
+        report.picture(results, image)
+        return
+    begin = time.monotonic()
+    run = measure_in_folder(options)
     (output / "results.json").write_text(json.dumps(
         {"machine": machine(), "options": vars(options), "results": run.results}, indent=1))
-    report.picture(results, output / "cpu_per_request.png")
+    results = Results(run.results)
+    print(report.text(results))
+    report.picture(results, image)
     print(f"\n{time.monotonic() - begin:.0f} s; runs that something disturbed: "
-          f"{run.load.disturbed}; {output}/results.json, cpu_per_request.png")
+          f"{run.load.disturbed}; {output}/results.json, {image.name}")
 
 
 if __name__ == "__main__":
