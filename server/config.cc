@@ -70,6 +70,17 @@ ABSL_FLAG(int64_t, max_message_bytes, mdn::Limits().max_message_bytes,
 ABSL_FLAG(int, max_inflight_requests, 1024,
           "Calls served at the same time; those beyond are refused with RESOURCE_EXHAUSTED.");
 ABSL_FLAG(
+    int, max_connections, mdn::ConnectionLimits().count,
+    "Connections that may be open, fewer where the limit of open files leaves room for fewer; "
+    "those beyond are closed at once.");
+ABSL_FLAG(
+    absl::Duration, max_connection_age, mdn::ConnectionLimits().age,
+    "How long a connection may be open, give or take a tenth, before its peer is asked to make "
+    "another: so callers spread over new replicas, and what has stalled comes to an end.");
+ABSL_FLAG(
+    absl::Duration, max_connection_age_grace, mdn::ConnectionLimits().age_grace,
+    "How long the calls on such a connection may still take; streams too are cancelled then.");
+ABSL_FLAG(
     int, threads, 0,
     "Batches evaluated at the same time. 0: as many as this process may use processors, by its "
     "affinity and its control group's limit.");
@@ -110,10 +121,11 @@ absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t least, in
   return OutOfRange(flag, value, absl::StrCat(least, " to ", most));
 }
 
-absl::Status CheckDuration(absl::string_view flag, absl::Duration value, absl::Duration most) {
-  if (value >= absl::ZeroDuration() && value <= most) return absl::OkStatus();
+absl::Status CheckDuration(absl::string_view flag, absl::Duration value, absl::Duration most,
+                           absl::Duration least = absl::ZeroDuration()) {
+  if (value >= least && value <= most) return absl::OkStatus();
   return OutOfRange(flag, absl::FormatDuration(value),
-                    absl::StrCat("0 to ", absl::FormatDuration(most)));
+                    absl::StrCat(absl::FormatDuration(least), " to ", absl::FormatDuration(most)));
 }
 
 bool IsHostAndPort(absl::string_view address) {
@@ -252,6 +264,10 @@ absl::Status CheckRest(const Config& config) {
   for (const absl::Status& status :
        {CheckRange("threads", config.threads, 1, 1024),
         CheckRange("max_inflight_requests", config.max_inflight_requests, 1, 1 << 20),
+        CheckRange("max_connections", config.connections.count, 1, 1 << 20),
+        CheckDuration("max_connection_age", config.connections.age, absl::Hours(24),
+                      absl::Seconds(1)),
+        CheckDuration("max_connection_age_grace", config.connections.age_grace, absl::Hours(24)),
         CheckDuration("max_batch_delay", config.max_batch_delay, absl::Seconds(10)),
         CheckDuration("lame_duck", config.lame_duck, absl::Hours(1)),
         CheckDuration("drain_timeout", config.drain_timeout, absl::Hours(24))}) {
@@ -289,6 +305,9 @@ absl::StatusOr<Config> ConfigFromFlags() {
   config.threads = absl::GetFlag(FLAGS_threads);
   if (config.threads == 0) config.threads = UsableCpus();
   config.max_inflight_requests = absl::GetFlag(FLAGS_max_inflight_requests);
+  config.connections.count = absl::GetFlag(FLAGS_max_connections);
+  config.connections.age = absl::GetFlag(FLAGS_max_connection_age);
+  config.connections.age_grace = absl::GetFlag(FLAGS_max_connection_age_grace);
   config.lame_duck = absl::GetFlag(FLAGS_lame_duck);
   config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
 

@@ -40,6 +40,7 @@ struct Config {
   /// Batches evaluated at the same time; at least 1.
   int threads = 1;
   int max_inflight_requests = 1;
+  ConnectionLimits connections;
   absl::Duration lame_duck;
   absl::Duration drain_timeout;
 };

@@ -67,6 +67,7 @@ Server::Options ServerOptions(const Config& config, const Security& security, co
   options.listen = config.listen;
   options.limits = config.limits;
   options.max_inflight_requests = config.max_inflight_requests;
+  options.connections = config.connections;
   options.pollers = config.threads;
   options.access_log =
       AccessLog(config.access_log, config.access_log_sample, config.log_format, log.field_logger());

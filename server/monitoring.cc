@@ -18,6 +18,7 @@ std::string MetricsText(const Monitored& monitored) {
   exposition.Add(
       {{"version", monitored.version}, {"grpc", grpc::Version()}, {"compiler", __VERSION__}}, 1);
   AddRpcMetrics(monitored.server.rpc_metrics(), exposition);
+  AddConnectionMetrics(monitored.server.connections(), exposition);
   AddModelMetrics(*monitored.repository.Snapshot(), exposition);
   AddLoadMetrics(monitored.loads, exposition);
   AddProcessMetrics(exposition);

@@ -1,6 +1,8 @@
 #ifndef MDN_SERVER_SERVER_H_
 #define MDN_SERVER_SERVER_H_
 
+#include <grpcpp/generic/async_generic_service.h>
+
 #include <memory>
 #include <string>
 #include <thread>
@@ -8,6 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/connections/acceptor.h"
+#include "server/connections/open_connections.h"
 #include "server/limits.h"
 #include "server/log/access_log.h"
 #include "server/observability/rpc_metrics.h"
@@ -31,6 +35,8 @@ class Server {
     std::vector<std::string> listen;
     Limits limits;
     int max_inflight_requests = 1024;
+    /// Fewer where ConnectionLimit says so.
+    ConnectionLimits connections;
     /// Of requests and responses together; at least four of the largest messages fit. Streams may
     /// hold half as much besides.
     int64_t max_inflight_bytes = int64_t{256} << 20;
@@ -61,6 +67,7 @@ class Server {
   const std::vector<std::string>& addresses() const { return addresses_; }
 
   const RpcMetrics& rpc_metrics() const { return rpc_metrics_; }
+  const OpenConnections& connections() const { return connections_; }
   /// What health says of the server as a whole.
   bool IsServing() const {
     return health_service_.Status("") == grpc::health::v1::HealthCheckResponse::SERVING;
@@ -77,30 +84,37 @@ class Server {
   absl::Status Build();
   void TellHealth(const ServedModels& models);
   std::shared_ptr<grpc::ServerCredentials> Credentials(const std::string& address) const;
+  /// At all addresses, for connections that the server which is built will serve.
+  absl::StatusOr<std::vector<Acceptor::Listener>> Listen(grpc::ServerBuilder& builder);
   void Poll();
   void EndCalls();
 
   const Options options_;
   ModelRepository& repository_;
   RpcMetrics rpc_metrics_;
+  OpenConnections connections_;
   CallGate gate_;
   /// Health is answered to the very end.
   CallGate check_gate_, watch_gate_;
   /// Streams have one of their own: those that are open take no unary call's place, nor its memory.
   CallGate stream_gate_;
   CallGate administration_gate_;
+  CallGate unknown_gate_;
   MdnService mdn_service_;
   ModelRepositoryService repository_service_;
   HealthService health_service_;
+  grpc::AsyncGenericService unknown_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<CallEndpoint<MdnService>> mdn_endpoint_, stream_endpoint_;
   std::unique_ptr<CallEndpoint<ModelRepositoryService>> repository_endpoint_,
       administration_endpoint_;
   std::unique_ptr<CallEndpoint<HealthService>> check_endpoint_, watch_endpoint_;
+  std::unique_ptr<CallEndpoint<grpc::AsyncGenericService>> unknown_endpoint_;
   /// Of each address; TLS asks them at every handshake.
   std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
+  std::unique_ptr<Acceptor> acceptor_;
   PollingPlaces places_;
   std::vector<std::thread> pollers_;
 };

@@ -153,6 +153,21 @@ void AddRpcMetrics(const RpcMetrics& metrics, Exposition& exposition) {
   }
 }
 
+void AddConnectionMetrics(const OpenConnections& connections, Exposition& exposition) {
+  const auto add = [&exposition](Type type, absl::string_view name, absl::string_view help,
+                                 int64_t value) {
+    exposition.Begin(type, name, help);
+    exposition.Add({}, static_cast<double>(value));
+  };
+  add(Type::Gauge, "mdn_connections", "Connections that are open.", connections.open());
+  add(Type::Gauge, "mdn_connections_limit", "Connections that may be open.", connections.limit());
+  add(Type::Counter, "mdn_connections_accepted_total", "Connections that were taken.",
+      connections.admitted());
+  add(Type::Counter, "mdn_connections_refused_total",
+      "Connections that were closed at once: too many were open, or too many files.",
+      connections.refused());
+}
+
 void AddModelMetrics(const ServedModels& models, Exposition& exposition) {
   exposition.Begin(Type::Gauge, "mdn_ready", "1 where what was asked for is served, else 0.");
   exposition.Add({}, models.is_ready ? 1 : 0);

@@ -11,6 +11,7 @@
 #include "server/observability/rejection.h"
 #include "tests/integration/fake_model_server.h"
 #include "tests/support/await.h"
+#include "tests/support/call_by_name.h"
 
 namespace mdn {
 namespace {
@@ -211,6 +212,18 @@ TEST(MetricsTest, CountsWhatIsRefusedWhileDraining) {
   EXPECT_EQ(Method(server, "Predict").handled(absl::StatusCode::kUnavailable), 1);
   EXPECT_EQ(server.server().rpc_metrics().rejected(Rejection::kDraining), 1);
   EXPECT_FALSE(server.server().IsServing());
+}
+
+TEST(MetricsTest, CountsCallsOfMethodsThatThereAreNot) {
+  FakeModelServer server;
+  for (const char* method : {"/mdn.v1.MdnService/Nothing", "/no.such.Service/Call", "/", "//"}) {
+    const grpc::Status status = CallByName(server.Channel(), method);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+    EXPECT_EQ(status.error_message(), "this server has no such service or method");
+  }
+  const MethodMetrics& unknown = Method(server, "unknown", "unknown");
+  AwaitHandled(unknown, 4);
+  EXPECT_EQ(unknown.handled(absl::StatusCode::kUnimplemented), 4);
 }
 
 TEST(MetricsTest, CountsAWatchWhenItEnds) {

@@ -12,7 +12,7 @@
 #include "client/load/workload.h"
 #include "tests/support/await.h"
 #include "tests/support/child_process.h"
-#include "tests/support/scrape.h"
+#include "tests/support/monitored_server.h"
 
 namespace mdn {
 namespace {
@@ -22,31 +22,6 @@ using ::testing::Not;
 
 constexpr char kPredict[] =
     "grpc_type=\"unary\",grpc_service=\"mdn.v1.MdnService\",grpc_method=\"Predict\"";
-
-/// A server with monitoring on a free port.
-class MonitoredServer {
- public:
-  explicit MonitoredServer(std::vector<std::string> flags = {})
-      : process_("ex_1d.pt", WithMonitoring(std::move(flags))) {
-    const std::string line = process_.ReadLine();
-    const std::string prefix = "metrics on ";
-    EXPECT_EQ(line.rfind(prefix, 0), 0u) << line;
-    monitoring_ = line.substr(prefix.size());
-  }
-
-  ServerProcess& process() { return process_; }
-  const std::string& monitoring() const { return monitoring_; }
-  HttpAnswer Get(const std::string& path) const { return HttpGet(monitoring_, path); }
-
- private:
-  static std::vector<std::string> WithMonitoring(std::vector<std::string> flags) {
-    flags.emplace_back("--metrics_listen=127.0.0.1:0");
-    return flags;
-  }
-
-  ServerProcess process_;
-  std::string monitoring_;
-};
 
 /// What a generator sees of `requests` Predicts of one row, 32 at a time.
 load::LoadResult Load(const std::string& address, int64_t requests) {

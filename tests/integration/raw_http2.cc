@@ -133,6 +133,12 @@ bool RawHttp2::AwaitEnd(int wait_ms) {
   return ended_;
 }
 
+bool RawHttp2::AwaitClose(int wait_ms) {
+  while (Receive(wait_ms)) {
+  }
+  return gone_;
+}
+
 bool RawHttp2::Send(const std::string& bytes) {
   for (size_t sent = 0; sent < bytes.size();) {
     const ssize_t count = send(socket_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);

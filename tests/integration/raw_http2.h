@@ -35,6 +35,8 @@ class RawHttp2 {
   bool BeginCallWithLongHeader(const std::string& path, size_t bytes);
   /// The stream or the connection was ended by the peer within `wait_ms`.
   bool AwaitEnd(int wait_ms);
+  /// The peer closed the connection, and said nothing for `wait_ms` before at most.
+  bool AwaitClose(int wait_ms);
   bool ended() const { return ended_; }
 
  private:

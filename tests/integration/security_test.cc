@@ -14,8 +14,10 @@
 #include "mdn/client.h"
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/support/await.h"
+#include "tests/support/call_by_name.h"
 #include "tests/support/certificates.h"
 #include "tests/support/child_process.h"
+#include "tests/support/connected_channel.h"
 #include "tests/support/credential_folder.h"
 
 namespace mdn {
@@ -256,6 +258,38 @@ TEST_F(SecurityTest, AsksForATokenForAllButHealth) {
   server.Signal(SIGTERM);
   EXPECT_EQ(server.Wait(), 0);
   EXPECT_THAT(server.errors(), testing::Not(HasSubstr(kCaller)));
+}
+
+TEST_F(SecurityTest, WhatIsNotThereNeedsATokenToo) {
+  const std::string list = folder_.Write("tokens.json", TokenList(kCaller));
+  const ServerProcess server("ex_1d.pt", {"--token_file=" + list});
+  const auto channel = ConnectedChannel(server.address());
+  for (const char* method :
+       {"/mdn.v1.MdnService/Predict", "/mdn.v1.MdnService/Sample",
+        "/mdn.v1.MdnService/LogLikelihood", "/mdn.v1.MdnService/GetModel",
+        "/mdn.v1.MdnService/ListModels", "/mdn.v1.MdnService/Stream",
+        "/mdn.v1.ModelRepositoryService/Index", "/mdn.v1.ModelRepositoryService/Load",
+        "/mdn.v1.ModelRepositoryService/Unload", "/mdn.v1.MdnService/Nothing",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "/no.such.Service/Call",
+        "/grpc.health.v1.Health/Nothing"}) {
+    for (const char* token : {"", kNextCaller}) {
+      const grpc::Status status = CallByName(channel, method, token);
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED) << method;
+      EXPECT_EQ(status.error_message(),
+                "expected the metadata 'authorization: Bearer TOKEN' with a token of this server");
+    }
+  }
+  for (const char* method : {"/mdn.v1.MdnService/Nothing", "/no.such.Service/Call",
+                             "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"}) {
+    EXPECT_EQ(CallByName(channel, method, kCaller).error_code(), grpc::StatusCode::UNIMPLEMENTED)
+        << method;
+  }
+  for (const char* method :
+       {"/mdn.v1.ModelRepositoryService/Load", "/mdn.v1.ModelRepositoryService/Unload"}) {
+    EXPECT_EQ(CallByName(channel, method, kCaller).error_code(),
+              grpc::StatusCode::PERMISSION_DENIED)
+        << method;
+  }
 }
 
 TEST_F(SecurityTest, TokensOfServerAndClientChangeWhileTheyRun) {
