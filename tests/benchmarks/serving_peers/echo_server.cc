@@ -106,7 +106,7 @@ int Serve() {
   echo.model = {absl::GetFlag(FLAGS_model_name), absl::GetFlag(FLAGS_dim_in),
                 absl::GetFlag(FLAGS_components), absl::GetFlag(FLAGS_dims)};
   grpc::ServerBuilder builder;
-  SecureTransport(builder, Limits());
+  SecureTransport(builder, Limits(), ConnectionLimits());
   for (const std::string& address : absl::GetFlag(FLAGS_listen)) {
     builder.AddListeningPort(address, grpc::InsecureServerCredentials());
   }
