@@ -31,7 +31,7 @@ def parse_arguments():
     parser.add_argument("--only", type=lambda text: text.split(","), default=[],
                         help="scenarios, separated by commas: " + ", ".join(names))
     parser.add_argument("--rounds", type=int, help="default 7; 2 with --quick")
-    parser.add_argument("--seconds", type=float, help="of each run; default 3; 0.4 with --quick")
+    parser.add_argument("--seconds", type=float, help="of each run; default 1; 0.4 with --quick")
     parser.add_argument("--widths", type=lambda text: [int(w) for w in text.split(",")],
                         default=[], help="of the hidden layers, of 50,128,512,1024")
     parser.add_argument("--soak", type=float, metavar="SECONDS",
@@ -45,7 +45,7 @@ def parse_arguments():
     if unknown:
         parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
     options.rounds = options.rounds or (2 if options.quick else 7)
-    options.seconds = options.seconds or (0.4 if options.quick else 3)
+    options.seconds = options.seconds or (0.4 if options.quick else 1)
     return options
 
 
