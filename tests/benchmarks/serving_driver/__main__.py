@@ -64,33 +64,43 @@ def machine():
             "commit": commit, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
-def measure(options, folder):
-    processors = Processors()
-    run = Run(options, processors, Load(processors), folder,
-              lambda text: print(f"serving: {text}", file=sys.stderr, flush=True))
+def measure(run):
+    options = run.options
     if options.soak:
         probes.soak(run, options.soak)
-        return run
+        return
     run.scenarios([s for s in scenarios.SCENARIOS if chosen(options, s)])
     if not options.only or "allocations" in options.only:
         probes.allocations(run, 2000 if options.quick else 20000)
     if not options.only or "idle" in options.only:
         probes.idle(run, 5, 2 if options.quick else 50)
-    return run
 
 
-def measure_in_folder(options):
-    with tempfile.TemporaryDirectory(prefix="mdn_serving_") as name:
-        folder = pathlib.Path(name)
-        subprocess.run(["/usr/bin/python3", PEERS / "make_models.py", folder,
-                        "50", "128", "512", "1024"], check=True,
-                       env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
-        return measure(options, folder)
+def make_run(options, folder):
+    subprocess.run(["/usr/bin/python3", PEERS / "make_models.py", folder,
+                    "50", "128", "512", "1024"], check=True,
+                   env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    processors = Processors()
+    return Run(options, processors, Load(processors), folder,
+               lambda text: print(f"serving: {text}", file=sys.stderr, flush=True))
 
 
-def measured_before(files):
-    return [result for file in files
-            for result in json.loads(pathlib.Path(file).read_text())["results"]]
+def measure_and_write(options, path):
+    with tempfile.TemporaryDirectory(prefix="mdn_serving_") as folder:
+        run = make_run(options, pathlib.Path(folder))
+        begin = time.monotonic()
+        try:
+            measure(run)
+        finally:  # What was measured until then is as good.
+            path.write_text(json.dumps({"machine": machine(), "options": vars(options),
+                                        "results": run.results}, indent=1))
+            print(f"serving: {time.monotonic() - begin:.0f} s; runs that something disturbed: "
+                  f"{run.load.disturbed}; wrote {path}", file=sys.stderr)
+
+
+def measured(files):
+    return Results([result for file in files
+                    for result in json.loads(pathlib.Path(file).read_text())["results"]])
 
 
 def main():
@@ -101,21 +111,13 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     output = ROOT / "build" / "benchmarks" / "serving"
     output.mkdir(parents=True, exist_ok=True)
-    image = output / "cpu_per_request.png"
-    if options.report:
-        results = Results(measured_before(options.report))
-        print(report.text(results))
-        report.picture(results, image)
-        return
-    begin = time.monotonic()
-    run = measure_in_folder(options)
-    (output / "results.json").write_text(json.dumps(
-        {"machine": machine(), "options": vars(options), "results": run.results}, indent=1))
-    results = Results(run.results)
+    files = options.report
+    if not files:
+        files = [output / "results.json"]
+        measure_and_write(options, files[0])
+    results = measured(files)
     print(report.text(results))
-    report.picture(results, image)
-    print(f"\n{time.monotonic() - begin:.0f} s; runs that something disturbed: "
-          f"{run.load.disturbed}; {output}/results.json, {image.name}")
+    report.picture(results, output / "cpu_per_request.png")
 
 
 if __name__ == "__main__":
