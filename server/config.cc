@@ -76,7 +76,9 @@ ABSL_FLAG(
 ABSL_FLAG(
     absl::Duration, max_connection_age, mdn::ConnectionLimits().age,
     "How long a connection may be open, give or take a tenth, before its peer is asked to make "
-    "another: so callers spread over new replicas, and what has stalled comes to an end.");
+    "another: so callers spread over new replicas, and what has stalled comes to an end. The C++ "
+    "client opens a new stream every five minutes; a stream that lives longer than this and the "
+    "grace loses the answers that are still to come.");
 ABSL_FLAG(
     absl::Duration, max_connection_age_grace, mdn::ConnectionLimits().age_grace,
     "How long the calls on such a connection may still take; streams too are cancelled then.");

@@ -73,7 +73,7 @@ Server::Server(const Options& options, ModelRepository& repository)
       gate_(options.max_inflight_requests,
             std::max(options.max_inflight_bytes, 4 * options.limits.max_message_bytes)),
       check_gate_(kMaxHealthCalls, kMaxHealthBytes),
-      watch_gate_(kMaxHealthCalls, 0),
+      watch_gate_(connections_.limit(), 0),
       stream_gate_(options.max_inflight_requests,
                    std::max(options.max_inflight_bytes / 2, 4 * options.limits.max_message_bytes)),
       administration_gate_(kMaxAdministrationCalls, kMaxHealthBytes),
@@ -196,7 +196,7 @@ void Server::EndCalls() {
   const SteadyTime deadline =
       std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(options_.drain_timeout);
   repository_.Listen(nullptr);
-  health_service_.Drain();
+  health_service_.StopServing();
   // gRPC cancels a call that reaches it between the beginning of its shutdown and the caller's
   // hearing of it. A refusal that says UNAVAILABLE sends callers away before.
   gate_.Close();
@@ -210,6 +210,8 @@ void Server::EndCalls() {
   // that has nothing to do may take 5 s for it.
   const SteadyTime last = std::min(deadline, std::chrono::steady_clock::now() + kLongestFarewell);
   acceptor_.reset();  // gRPC would lose what it is handed now.
+  // Whoever watches asks again at once, until it hears that the connection ends.
+  health_service_.Drain();
   server_->Shutdown(std::chrono::system_clock::now() + (last - std::chrono::steady_clock::now()));
   // Calls that the deadline cancelled still end by themselves, and use the queue until then.
   gate_.AwaitNone();

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -37,8 +38,10 @@ Acceptor::Acceptor(std::vector<Listener> listeners, OpenConnections& connections
     : listeners_(std::move(listeners)),
       connections_(connections),
       spare_(NewSpare()),
-      end_(eventfd(0, EFD_CLOEXEC)),
-      thread_([this] { Run(); }) {}
+      end_(eventfd(0, EFD_CLOEXEC)) {
+  if (!end_.has_value()) std::abort();  // As where there is no memory.
+  thread_ = std::thread([this] { Run(); });
+}
 
 Acceptor::~Acceptor() {
   eventfd_write(end_.number(), 1);
@@ -65,37 +68,43 @@ void Acceptor::Run() {
 bool Acceptor::AcceptOne(const Listener& listener) {
   FileDescriptor connection(Accept(listener.socket));
   if (!connection.has_value()) {
-    if (IsShortage(errno)) return RefuseOne(listener, errno);
-    return errno == ECONNABORTED || errno == EINTR;
+    const int error = errno;
+    return IsShortage(error) ? RefuseOne(listener, error) : Recover(error);
   }
-  const Time now = std::chrono::steady_clock::now();
-  if (connections_.Admit(connection.number(), now)) {
+  if (connections_.Admit(connection.number(), std::chrono::steady_clock::now())) {
     listener.take(connection.Release());
   } else {
-    Warn(now, absl::StrCat(connections_.limit(), " are open, the most that are taken"));
+    Warn(absl::StrCat(connections_.limit(),
+                      " are open, the most by max_connections and the limit of open files"));
   }
   return true;
 }
 
 bool Acceptor::RefuseOne(const Listener& listener, int shortage) {
-  const Time now = std::chrono::steady_clock::now();
-  Warn(now, std::strerror(shortage));
   spare_.Close();
   FileDescriptor connection(Accept(listener.socket));
   const int error = errno;
   const bool refused = connection.has_value();
   connection.Close();
   spare_ = NewSpare();
-  if (refused) {
-    connections_.CountRefused();
-  } else if (error != EAGAIN) {  // Another thread was quicker, or memory is short.
-    pollfd end{end_.number(), POLLIN, 0};
-    poll(&end, 1, kPauseAfterFailureMs);
-  }
-  return refused;
+  if (!refused) return Recover(error);
+  connections_.CountRefused();
+  Warn(std::strerror(shortage));
+  return true;
 }
 
-void Acceptor::Warn(Time now, absl::string_view why) {
+/// Whether another connection may be accepted after an error.
+bool Acceptor::Recover(int error) {
+  if (error == ECONNABORTED || error == EINTR) return true;
+  if (error == EAGAIN) return false;
+  Warn(std::strerror(error));
+  pollfd end{end_.number(), POLLIN, 0};
+  poll(&end, 1, kPauseAfterFailureMs);
+  return false;
+}
+
+void Acceptor::Warn(absl::string_view why) {
+  const Time now = std::chrono::steady_clock::now();
   if (now < next_warning_) return;
   next_warning_ = now + kBetweenWarnings;
   spdlog::warn("connections are refused, {} so far: {}", connections_.refused(), std::string(why));

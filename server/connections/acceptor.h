@@ -35,7 +35,8 @@ class Acceptor {
   void Run();
   bool AcceptOne(const Listener& listener);
   bool RefuseOne(const Listener& listener, int shortage);
-  void Warn(Time now, absl::string_view why);
+  bool Recover(int error);
+  void Warn(absl::string_view why);
 
   std::vector<Listener> listeners_;
   OpenConnections& connections_;

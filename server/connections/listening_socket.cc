@@ -136,7 +136,7 @@ absl::StatusOr<std::vector<ListeningSocket>> ListenOnTcp(const std::string& addr
 bool IsAbandoned(const std::string& path, const Place& place) {
   struct stat file {};
   if (stat(path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
-  const FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   return connect(socket.number(), place.address(), place.size) != 0 && errno == ECONNREFUSED;
 }
 

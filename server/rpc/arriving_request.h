@@ -41,17 +41,24 @@ class ArrivingRequest final : public ArrivingMessage {
   Message& message_;
 };
 
-/// A generated AsyncService any of whose unary methods can be waited for with messages of any types
-/// that gRPC can read and write.
+/// A generated AsyncService any of whose methods with one request can be waited for with messages
+/// of any types that gRPC can read and write. A call that ends without a request is refused by
+/// gRPC.
 template <class Generated>
-class UnaryMethods : public Generated {
+class OneRequestMethods : public Generated {
  public:
-  /// As a generated Request… does. `method` counts in the order of the .proto.
+  // As a generated Request… does. `method` counts in the order of the .proto.
   template <class Request>
   void RequestUnary(int method, grpc::ServerContext* context, Request* request,
                     grpc::internal::ServerAsyncStreamingInterface* writer,
                     grpc::ServerCompletionQueue* queue, void* tag) {
     this->RequestAsyncUnary(method, context, request, writer, queue, queue, tag);
+  }
+  template <class Request>
+  void RequestServerStreaming(int method, grpc::ServerContext* context, Request* request,
+                              grpc::internal::ServerAsyncStreamingInterface* writer,
+                              grpc::ServerCompletionQueue* queue, void* tag) {
+    this->RequestAsyncServerStreaming(method, context, request, writer, queue, queue, tag);
   }
 };
 

@@ -173,7 +173,7 @@ struct CallEndpoint {
 /// method:
 ///   static constexpr RpcMethod kMethod;
 ///   using Request, a protobuf message, and Response, a type that gRPC can serialise.
-/// The service's async_service() is one of UnaryMethods.
+/// The service's async_service() is one of OneRequestMethods.
 /// Events may come on several threads; Serve and Abandon may overlap.
 template <class Rpc, class Service>
 class UnaryCall {

@@ -45,8 +45,9 @@ class WatchCall final : public HealthService::Watcher {
   void Listen() {
     endpoint_.gate.Add();
     context_.AsyncNotifyWhenDone(&gone_event_);
-    endpoint_.service.async_service().RequestWatch(&context_, &request_, &writer_, &endpoint_.queue,
-                                                   &endpoint_.queue, &arrived_event_);
+    static const int method = MethodIndex(kMethod);
+    endpoint_.service.async_service().RequestServerStreaming(method, &context_, &request_, &writer_,
+                                                             &endpoint_.queue, &arrived_event_);
   }
 
   void Changed(HealthService::ServingStatus status) override {
@@ -71,9 +72,9 @@ class WatchCall final : public HealthService::Watcher {
     }
     absl::Status status = endpoint_.gate.Enter();
     admitted_ = status.ok();
-    if (status.ok()) status = CheckName();
+    if (status.ok()) status = CheckRequest();
     if (status.ok()) {
-      endpoint_.service.Subscribe(request_.service(), *this);
+      endpoint_.service.Subscribe(message_.service(), *this);
     } else {
       End(status);
     }
@@ -84,10 +85,11 @@ class WatchCall final : public HealthService::Watcher {
     Release();
   }
 
-  absl::Status CheckName() {
-    const size_t size = request_.service().size();
+  absl::Status CheckRequest() {
+    if (request_.malformed()) return Malformed();
+    const size_t size = message_.service().size();
     if (size <= kMaxServiceNameBytes) return absl::OkStatus();
-    HealthCheckRequest().Swap(&request_);
+    HealthCheckRequest().Swap(&message_);
     return absl::InvalidArgumentError(absl::StrCat(
         "service: got a name of ", size, " bytes; expected at most ", kMaxServiceNameBytes));
   }
@@ -172,7 +174,8 @@ class WatchCall final : public HealthService::Watcher {
   bool admitted_ = false;
   CallRecord record_;
   grpc::ServerContext context_;
-  HealthCheckRequest request_;
+  HealthCheckRequest message_;
+  ArrivingRequest<HealthCheckRequest> request_{message_};
   grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&context_};
 
   // Guarded by mutex_, which is taken after HealthService's.

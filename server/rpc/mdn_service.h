@@ -17,7 +17,7 @@ namespace mdn {
 
 /// A stream's messages are bytes: StreamCall takes them apart.
 using AsyncMdnService =
-    UnaryMethods<v1::MdnService::WithRawMethod_Stream<v1::MdnService::AsyncService>>;
+    OneRequestMethods<v1::MdnService::WithRawMethod_Stream<v1::MdnService::AsyncService>>;
 
 /// mdn.v1.MdnService over completion queues. A call is decoded and checked on the thread that
 /// polled it, and its rows join that thread's GatheredTasks. Thread-safe.

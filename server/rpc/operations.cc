@@ -204,7 +204,7 @@ void PredictOperation::BeginResponse(const ModelShape& model, WireMessage& respo
   const v1::TensorEncoding encoding = rows_.response_encoding();
   const TensorShape log_pi(rows_.leading(), {k});
   const TensorShape mu(rows_.leading(), {k, d});
-  const TensorShape scale_tril(rows_.leading(), {k, d, d});
+  const TensorShape scale_tril(rows_.leading(), {k, d, full ? d : 0});
   response.Allocate(SpecFieldBytes(model.name, model.version) + log_pi.field_bytes() +
                     2 * mu.field_bytes() + (full ? scale_tril.field_bytes() : 0));
   response.WriteSpec(Response::kModelFieldNumber, model.name, model.version);

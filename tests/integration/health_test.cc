@@ -3,6 +3,7 @@
 
 #include <future>
 #include <string>
+#include <thread>
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/integration/fake_model_server.h"
@@ -74,6 +75,34 @@ TEST_F(HealthTest, AWatchSeesTheDrainAndEndsWithIt) {
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   EXPECT_FALSE(reader->Read(&response));
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+// gRPC's clients would ask again at once, for as long as the drain takes.
+TEST_F(HealthTest, AWatchLastsWhileTheDrainAwaitsCalls) {
+  server_.engine().Block();
+  v1::PredictRequest request;
+  *request.mutable_x() = Column({1});
+  auto call = std::async(std::launch::async, [&] {
+    grpc::ClientContext context;
+    v1::PredictResponse response;
+    return server_.stub().Predict(&context, request, &response);
+  });
+  server_.engine().WaitUntilBlocked();
+  auto drain = std::async(std::launch::async, [&] { server_.server().Drain(); });
+  while (Check("").status() == HealthCheckResponse::SERVING) std::this_thread::yield();
+
+  grpc::ClientContext context;
+  auto reader = stub_->Watch(&context, HealthCheckRequest());
+  HealthCheckResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  auto more = std::async(std::launch::async, [&] { return reader->Read(&response); });
+  EXPECT_EQ(more.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  server_.engine().Release();
+  EXPECT_TRUE(call.get().ok());
+  EXPECT_FALSE(more.get());
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  drain.get();
 }
 
 TEST_F(HealthTest, AWatchOfAnUnknownServiceSaysSo) {

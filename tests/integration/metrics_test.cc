@@ -221,12 +221,14 @@ TEST(MetricsTest, CountsRequestsThatCannotBeParsed) {
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     EXPECT_EQ(status.error_message(), "the request cannot be parsed");
   }
-  const grpc::Status check = CallWith(server, "/grpc.health.v1.Health/Check", "\xFF");
-  EXPECT_EQ(check.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  for (const std::string method : {"Check", "Watch"}) {
+    const grpc::Status health = CallWith(server, "/grpc.health.v1.Health/" + method, "\xFF");
+    EXPECT_EQ(health.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    AwaitHandled(Method(server, method, "grpc.health.v1.Health"), 1);
+  }
   const MethodMetrics& predict = Method(server, "Predict");
   AwaitHandled(predict, 3);
   EXPECT_EQ(predict.handled(absl::StatusCode::kInvalidArgument), 3);
-  AwaitHandled(Method(server, "Check", "grpc.health.v1.Health"), 1);
 }
 
 TEST(MetricsTest, CountsWhatIsRefusedWhileDraining) {
