@@ -177,7 +177,7 @@ int Serve(const Config& config) {
   signals.React(SIGHUP, [] {});
   signals.React(SIGUSR1, [] { SetLogLevel(MoreVerbose(spdlog::get_level())); });
   signals.React(SIGUSR2, [] { SetLogLevel(LessVerbose(spdlog::get_level())); });
-  RouteGrpcLogs();
+  RouteLibraryLogs();
   RaiseOpenFileLimit();
   StopDeadlockDetection();
 

@@ -1,5 +1,6 @@
 #include "server/transport.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/compression.h>
 #include <grpc/support/log.h>
 #include <grpcpp/resource_quota.h>
@@ -29,6 +30,12 @@ void LogFromGrpc(gpr_log_func_args* args) {
   const auto level =
       args->severity == GPR_LOG_SEVERITY_ERROR ? spdlog::level::warn : spdlog::level::debug;
   spdlog::log(level, "grpc: {}", args->message);
+}
+
+/// It speaks of messages that cannot be parsed, as an error each, whoever sent them.
+void LogFromProtobuf(google::protobuf::LogLevel /*level*/, const char* /*file*/, int /*line*/,
+                     const std::string& message) {
+  spdlog::debug("protobuf: {}", message);
 }
 
 }  // namespace
@@ -68,7 +75,10 @@ void SecureTransport(grpc::ServerBuilder& builder, const Limits& limits,
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
 }
 
-void RouteGrpcLogs() { gpr_set_log_function(LogFromGrpc); }
+void RouteLibraryLogs() {
+  gpr_set_log_function(LogFromGrpc);
+  google::protobuf::SetLogHandler(LogFromProtobuf);
+}
 
 void RaiseOpenFileLimit() {
   rlimit limit{};

@@ -15,8 +15,9 @@ namespace mdn {
 void SecureTransport(grpc::ServerBuilder& builder, const Limits& limits,
                      const ConnectionLimits& connections);
 
-/// gRPC's own messages go to our log: errors as warnings, the rest for debugging.
-void RouteGrpcLogs();
+/// The messages of gRPC and protobuf go to our log: gRPC's errors as warnings, the rest for
+/// debugging.
+void RouteLibraryLogs();
 
 /// Raises the limit of open files to the most that is allowed; one connection takes one.
 void RaiseOpenFileLimit();

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 
 #include <atomic>
@@ -111,6 +113,30 @@ TEST_F(SecurityTest, DemandsAClientsCertificateOfItsAuthority) {
   CertificateOptions expired;
   expired.ends = std::chrono::minutes(-1);
   EXPECT_EQ(with(authority_.Issue(expired)).code(), absl::StatusCode::kUnavailable);
+}
+
+/// Whether a client that speaks no other version of TLS gets through the handshake.
+bool ShakesHands(int port, int version) {
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
+                                                                  &SSL_CTX_free);
+  // Without this OpenSSL itself would not speak the old ones.
+  SSL_CTX_set_cipher_list(context.get(), "ALL:@SECLEVEL=0");
+  SSL_CTX_set_min_proto_version(context.get(), version);
+  SSL_CTX_set_max_proto_version(context.get(), version);
+  const std::unique_ptr<BIO, decltype(&BIO_free_all)> connection(BIO_new_ssl_connect(context.get()),
+                                                                 &BIO_free_all);
+  BIO_set_conn_hostname(connection.get(), ("127.0.0.1:" + std::to_string(port)).c_str());
+  const bool done = BIO_do_handshake(connection.get()) == 1;
+  ERR_clear_error();
+  return done;
+}
+
+TEST_F(SecurityTest, SpeaksNoOldVersionOfTls) {
+  const ServerProcess server("ex_1d.pt", TlsFlags());
+  EXPECT_TRUE(ShakesHands(server.port(), TLS1_3_VERSION));
+  EXPECT_TRUE(ShakesHands(server.port(), TLS1_2_VERSION));
+  EXPECT_FALSE(ShakesHands(server.port(), TLS1_1_VERSION));
+  EXPECT_FALSE(ShakesHands(server.port(), TLS1_VERSION));
 }
 
 /// A gRPC server with TLS that implements nothing.

@@ -10,17 +10,18 @@
 
 namespace mdn {
 
-/// How a unary call of "/SERVICE/METHOD" with an empty message ends. `token`: sent where it is not
-/// empty.
+/// How a unary call of "/SERVICE/METHOD" with the bytes of a message ends. `token`: sent where it
+/// is not empty.
 inline grpc::Status CallByName(const std::shared_ptr<grpc::Channel>& channel,
-                               const std::string& method, const std::string& token = "") {
+                               const std::string& method, const std::string& token = "",
+                               const std::string& message = "") {
   grpc::CompletionQueue queue;
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
   if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
-  const grpc::Slice nothing;
-  auto call = stub.PrepareUnaryCall(&context, method, grpc::ByteBuffer(&nothing, 1), &queue);
+  const grpc::Slice bytes(message);
+  auto call = stub.PrepareUnaryCall(&context, method, grpc::ByteBuffer(&bytes, 1), &queue);
   call->StartCall();
   grpc::ByteBuffer answer;
   grpc::Status status;
