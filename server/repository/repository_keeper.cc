@@ -308,6 +308,7 @@ absl::Status RepositoryKeeper::Outcome(const Waiting& load) const {
   }
   const ModelRecord& model = found->second;
   if (!model.policy_problem.empty()) return absl::FailedPreconditionError(model.policy_problem);
+  if (!model.is_asked_for) return absl::AbortedError("name: the model was unloaded meanwhile");
   for (auto entry = model.versions.rbegin(); entry != model.versions.rend(); ++entry) {
     const VersionRecord& version = entry->second;
     if (version.is_refused() && version.refused_at >= load.since) {
