@@ -2,7 +2,6 @@
 
 #include <malloc.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <utility>
@@ -16,8 +15,6 @@ namespace {
 constexpr size_t kMaxRequests = 64;
 /// Between two looks that nobody asked for.
 constexpr std::chrono::milliseconds kShortestPause(20);
-/// Of the thread that loads: a tenth of the share that threads with calls have where they want all.
-constexpr int kNiceness = 10;
 
 absl::Status Stopped() { return absl::UnavailableError("the server is draining"); }
 
@@ -116,8 +113,6 @@ bool RepositoryKeeper::HasRequests() {
 }
 
 void RepositoryKeeper::Run() {
-  // Linux has one for each thread.
-  setpriority(PRIO_PROCESS, 0, kNiceness);
   while (Round()) Sleep();
 }
 
