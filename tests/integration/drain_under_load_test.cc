@@ -45,7 +45,7 @@ class Load {
   }
   /// Waits for so many answers, or until every caller has been refused.
   void AwaitAnswers(int count) {
-    while (answered_ < count && running_ > 0) std::this_thread::yield();
+    Await([&] { return answered_ >= count || running_ == 0; });
     EXPECT_GE(answered_, count);
   }
   int answered() const { return answered_; }
@@ -124,7 +124,7 @@ TEST(DrainUnderLoadTest, NoAcceptedCallFailsAndOpenWatchesDelayNothing) {
 }
 
 TEST(DrainUnderLoadTest, CallersThatHeedHealthSeeNoErrorAtAll) {
-  ServerProcess server("ex_1d.pt", {"--lame_duck=3s"});
+  ServerProcess server("ex_1d.pt", {"--lame_duck=8s"});
   HealthWatch watch(server.address());
   EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
 

@@ -15,6 +15,7 @@
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/support/await.h"
 #include "tests/support/child_process.h"
+#include "tests/support/connected_channel.h"
 #include "tests/support/monitored_server.h"
 
 namespace mdn {
@@ -89,8 +90,7 @@ TEST(MonitoringTest, PrometheusAcceptsTheMetrics) {
 
 TEST(MonitoringTest, NamesOfModelsThatDoNotExistMakeNoSeries) {
   MonitoredServer server;
-  const auto stub = v1::MdnService::NewStub(
-      grpc::CreateChannel(server.process().address(), grpc::InsecureChannelCredentials()));
+  const auto stub = v1::MdnService::NewStub(ConnectedChannel(server.process().address()));
   const auto ask = [&stub](const std::string& model) {
     grpc::ClientContext context;
     v1::PredictRequest request;
