@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "absl/container/flat_hash_map.h"
+#include "server/connections/peer_address.h"
 
 namespace mdn {
 
@@ -26,6 +27,8 @@ class OpenConnections {
   bool Admit(int descriptor, Time now);
   /// Counts one that could not be had at all.
   void CountRefused();
+  /// Ends what is open of the peer at once, whatever it has sent that was not read. False: nothing.
+  bool Abort(const PeerAddress& peer);
 
   int limit() const { return limit_; }
   /// As they are now.
@@ -33,6 +36,7 @@ class OpenConnections {
   /// Since the beginning.
   int64_t admitted() const;
   int64_t refused() const;
+  int64_t aborted() const;
 
  private:
   void ForgetEndedLocked() const;
@@ -43,6 +47,7 @@ class OpenConnections {
   mutable absl::flat_hash_map<int, ino_t> files_;
   int64_t admitted_ = 0;
   int64_t refused_ = 0;
+  int64_t aborted_ = 0;
   Time last_look_;
 };
 
