@@ -6,6 +6,7 @@ namespace mdn::client_internal {
 
 void PendingCall::Begin(Route route, absl::Time deadline, grpc::CompletionQueue& completions) {
   route_ = std::move(route);
+  server_ = route_.Next();
   deadline_ = deadline;
   completions_ = &completions;
   Attempt();
@@ -13,18 +14,20 @@ void PendingCall::Begin(Route route, absl::Time deadline, grpc::CompletionQueue&
 
 void PendingCall::Attempt() {
   const std::lock_guard lock(mutex_);
-  const ServerChannel& server = *route_[contexts_.size()];
   contexts_.push_back(std::make_unique<grpc::ClientContext>());
   contexts_.back()->set_deadline(absl::ToChronoTime(deadline_));
-  Send(server, contexts_.back().get(), completions_, &status_);
+  Send(*server_, contexts_.back().get(), completions_, &status_);
   // Cancelled before there was anything to cancel, or between two attempts.
   if (cancelled_) contexts_.back()->TryCancel();
 }
 
 bool PendingCall::HasAnotherAttempt() {
-  const std::lock_guard lock(mutex_);
-  return status_.error_code() == grpc::StatusCode::UNAVAILABLE && !cancelled_ &&
-         contexts_.size() < route_.size();
+  {
+    const std::lock_guard lock(mutex_);
+    if (status_.error_code() != grpc::StatusCode::UNAVAILABLE || cancelled_) return false;
+  }
+  server_ = route_.Next();
+  return server_ != nullptr;
 }
 
 bool PendingCall::Proceed() {

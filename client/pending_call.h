@@ -46,6 +46,7 @@ class PendingCall {
   bool HasAnotherAttempt();
 
   Route route_;
+  const ServerChannel* server_ = nullptr;
   absl::Time deadline_;
   grpc::CompletionQueue* completions_ = nullptr;
   grpc::Status status_;

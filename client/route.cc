@@ -4,14 +4,20 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace mdn::client_internal {
 namespace {
 
+// CANCELLED, where nobody has cancelled, is what gRPC makes of a call that reaches a server in the
+// moment of its shutdown. The tokens are for the calls that a lost connection takes with it, all at
+// once: as many as half of them are tried again, further ones at the rate of a try for ten answers.
 // RESOURCE_EXHAUSTED is what a full queue answers; gRPC then waits as long as the server's
 // grpc-retry-pushback-ms says, or gives up where that is negative. An oversized request gets the
 // same code, but is above the retry buffer and so is not sent again.
-constexpr char kServiceConfig[] = R"json({
+constexpr char kRetries[] = R"json(
   "loadBalancingConfig": [{"round_robin": {}}],
   "methodConfig": [{
     "name": [{}],
@@ -20,11 +26,11 @@ constexpr char kServiceConfig[] = R"json({
       "initialBackoff": "0.05s",
       "maxBackoff": "1s",
       "backoffMultiplier": 2,
-      "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]
+      "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"]
     }
   }],
-  "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}
-})json";
+  "retryThrottling": {"maxTokens": 1000, "tokenRatio": 0.1})json";
+constexpr char kHealth[] = R"json("healthCheckConfig": {"serviceName": ""})json";
 
 constexpr int kRetryBufferBytes = 4 << 20;
 
@@ -40,7 +46,6 @@ constexpr int kMaxReconnectMs = 10'000;
 
 grpc::ChannelArguments ChannelArguments(int max_response_bytes) {
   grpc::ChannelArguments arguments;
-  arguments.SetServiceConfigJSON(kServiceConfig);
   arguments.SetMaxReceiveMessageSize(max_response_bytes);
   arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kRetryBufferBytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
@@ -52,22 +57,36 @@ grpc::ChannelArguments ChannelArguments(int max_response_bytes) {
   return arguments;
 }
 
-ServerChannel Open(const std::string& target, const Credentials& credentials,
-                   const grpc::ChannelArguments& arguments) {
+ServerChannel OpenChannel(const std::string& target, const Credentials& credentials,
+                          grpc::ChannelArguments arguments, const std::string& service_config) {
+  arguments.SetServiceConfigJSON(service_config);
   auto channel = credentials.OpenChannel(target, arguments);
   return {channel, v1::MdnService::NewStub(channel), grpc::health::v1::Health::NewStub(channel)};
 }
 
-/// Smaller is better. Asking also makes an idle channel connect.
-int Rank(const ServerChannel& server) {
-  switch (server.channel->GetState(/*try_to_connect=*/true)) {
+/// The two channels share their connections.
+Server Open(const std::string& target, const Credentials& credentials,
+            const grpc::ChannelArguments& arguments) {
+  Server server{
+      OpenChannel(target, credentials, arguments, absl::StrCat("{", kRetries, ",", kHealth, "}")),
+      OpenChannel(target, credentials, arguments, absl::StrCat("{", kRetries, "}"))};
+  server.heeding.health = grpc::health::v1::Health::NewStub(server.regardless.channel);
+  return server;
+}
+
+constexpr int kFailed = 2;
+
+/// 0: connected to an address that serves; kFailed: there is none. Smaller is better. Asking also
+/// makes an idle channel connect.
+int Rank(const Server& server) {
+  switch (server.heeding.channel->GetState(/*try_to_connect=*/true)) {
     case GRPC_CHANNEL_READY:
       return 0;
     case GRPC_CHANNEL_IDLE:
     case GRPC_CHANNEL_CONNECTING:
       return 1;
     default:
-      return 2;
+      return kFailed;
   }
 }
 
@@ -91,18 +110,32 @@ ServerRotation::ServerRotation(const std::vector<std::string>& targets,
     servers_.push_back(Open(target, *credentials, arguments));
 }
 
+const ServerChannel* Route::Next() {
+  if (heeded_ != nullptr && Rank(*heeded_) > 0 && last_resort_ == nullptr) last_resort_ = heeded_;
+  heeded_ = nullptr;
+  if (next_ == servers_.size()) {
+    const Server* const server = std::exchange(last_resort_, nullptr);
+    return server == nullptr ? nullptr : &server->regardless;
+  }
+  const Server& server = *servers_[next_++];
+  if (Rank(server) == kFailed) return &server.regardless;
+  heeded_ = &server;
+  return &server.heeding;
+}
+
 Route ServerRotation::Next() const {
-  Route route;
-  if (servers_.size() == 1) return {&servers_.front()};
+  using Servers = absl::InlinedVector<const Server*, kMaxRouteLength>;
+  if (servers_.size() == 1) return Route({&servers_.front()});
   const size_t first = turn_.fetch_add(1, std::memory_order_relaxed);
-  std::array<Route, 3> by_rank;
+  std::array<Servers, kFailed + 1> by_rank;
   for (size_t i = 0; i < servers_.size(); ++i) {
-    const ServerChannel& server = servers_[(first + i) % servers_.size()];
+    const Server& server = servers_[(first + i) % servers_.size()];
     by_rank[Rank(server)].push_back(&server);
   }
-  for (const Route& servers : by_rank) route.insert(route.end(), servers.begin(), servers.end());
+  Servers route;
+  for (const Servers& servers : by_rank) route.insert(route.end(), servers.begin(), servers.end());
   if (route.size() > kMaxRouteLength) route.resize(kMaxRouteLength);
-  return route;
+  return Route(std::move(route));
 }
 
 }  // namespace mdn::client_internal

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
@@ -19,16 +20,44 @@
 
 namespace mdn::client_internal {
 
-/// One entry of the list of servers. Thread-safe.
+/// A channel, and what is called over it; `health` takes no heed of health. Thread-safe.
 struct ServerChannel {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::MdnService::Stub> mdn;
   std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };
 
-/// The servers that one call may go to, in the order in which they are tried.
+/// The ways to one entry of the list.
+struct Server {
+  /// Goes to those of its addresses only whose health says that they serve; so it leaves one that
+  /// is about to drain before that refuses calls.
+  ServerChannel heeding;
+  /// For when none does: it may answer all the same, or say what is wrong.
+  ServerChannel regardless;
+};
+
 constexpr size_t kMaxRouteLength = 3;
-using Route = absl::InlinedVector<const ServerChannel*, kMaxRouteLength>;
+
+/// The servers that one call may go to, in the order in which they are tried. Refers to the
+/// rotation that it comes from. Confined to one thread at a time.
+class Route {
+ public:
+  Route() = default;
+  explicit Route(absl::InlinedVector<const Server*, kMaxRouteLength> servers)
+      : servers_(std::move(servers)) {}
+
+  bool empty() const { return servers_.empty(); }
+  /// The first, or the one after that which was UNAVAILABLE. nullptr: none is left.
+  const ServerChannel* Next();
+
+ private:
+  absl::InlinedVector<const Server*, kMaxRouteLength> servers_;
+  size_t next_ = 0;
+  /// Whose `heeding` was tried last.
+  const Server* heeded_ = nullptr;
+  /// The first that turned out not to serve.
+  const Server* last_resort_ = nullptr;
+};
 
 /// `timeout` from now; an hour at most, so that nothing waits without a bound.
 absl::Time DeadlineAfter(absl::Duration timeout, absl::Time now);
@@ -51,7 +80,7 @@ class ServerRotation {
 
  private:
   absl::Status no_server_ = absl::InvalidArgumentError("the list of servers is empty");
-  std::vector<ServerChannel> servers_;
+  std::vector<Server> servers_;
   mutable std::atomic<size_t> turn_{0};
 };
 

@@ -23,6 +23,15 @@ uint32_t ToMilliseconds(absl::Duration timeout) {
   return static_cast<uint32_t>(std::max<int64_t>(1, absl::ToInt64Milliseconds(whole)));
 }
 
+absl::Status EndOf(const grpc::Status& end) {
+  if (end.ok()) return absl::UnavailableError("the server ended the stream");
+  // A proxy that loses its server ends the call without a status.
+  if (end.error_code() == grpc::StatusCode::UNKNOWN) {
+    return absl::UnavailableError(end.error_message());
+  }
+  return ToAbslStatus(end);
+}
+
 }  // namespace
 
 StreamSession::StreamSession(std::shared_ptr<const ServerRotation> servers, StreamOptions options,
@@ -201,14 +210,17 @@ bool StreamSession::ShouldHalfClose() const {
 }
 
 void StreamSession::Open() {
-  if (route_.empty()) route_ = servers_->Next();
-  if (route_.empty()) {
+  if (server_ == nullptr) {
+    route_ = servers_->Next();
+    server_ = route_.Next();
+  }
+  if (server_ == nullptr) {
     CompleteAll(servers_->no_server());
     return Wake();
   }
   phase_ = Phase::kOpening;
   context_ = std::make_unique<grpc::ClientContext>();
-  call_ = route_[failures_]->mdn->PrepareAsyncStream(context_.get(), &events_);
+  call_ = server_->mdn->PrepareAsyncStream(context_.get(), &events_);
   call_->StartCall(&opened_);
 }
 
@@ -251,7 +263,6 @@ void StreamSession::Read(bool ok) {
     return;
   }
   answered_ = true;
-  failures_ = 0;
   unconfirmed_.clear();
   for (v1::StreamedResponse& response : *arriving_.mutable_responses()) Take(std::move(response));
   call_->Read(&arriving_, &read_);
@@ -299,16 +310,15 @@ void StreamSession::EndCall() {
   phase_ = Phase::kNone;
   ended_ = false;
   const bool answered = std::exchange(answered_, false);
-  const absl::Status status =
-      end_.ok() ? absl::UnavailableError("the server ended the stream") : ToAbslStatus(end_);
-  if (!answered && absl::IsUnavailable(status) && !end_.ok() && ++failures_ < route_.size()) {
+  const absl::Status status = EndOf(end_);
+  server_ = nullptr;
+  if (!answered && absl::IsUnavailable(status) && !end_.ok()) server_ = route_.Next();
+  if (server_ != nullptr) {
     // Nobody took it, so the next server may.
     std::move(unconfirmed_.rbegin(), unconfirmed_.rend(), std::front_inserter(unsent_));
     unconfirmed_.clear();
     return;
   }
-  route_.clear();
-  failures_ = 0;
   if (answered || end_.ok()) {
     CompleteSent(status);
   } else {

@@ -140,9 +140,9 @@ class StreamSession {
   size_t drop_at_ = kLeastToDrop;
   /// Why no more requests are taken; OK while they are.
   absl::Status refusal_;
-  /// Where calls may go to, and how many of those have failed since there was an answer.
+  /// Where calls may go to, and where the present or the next one does; nullptr: to be chosen anew.
   Route route_;
-  size_t failures_ = 0;
+  const ServerChannel* server_ = nullptr;
   enum class Phase { kNone, kOpening, kOpen, kHalfClosed, kEnding } phase_ = Phase::kNone;
   bool answered_ = false;
   bool writing_ = false;

@@ -49,9 +49,9 @@ absl::Time Transport::Deadline(const CallOptions& options) const {
 absl::Status Transport::Call(const CallOptions& options, Attempt attempt) const {
   const absl::Time deadline = Deadline(options);
   grpc::Status status;
-  const Route route = servers_->Next();
+  Route route = servers_->Next();
   if (route.empty()) return servers_->no_server();
-  for (const ServerChannel* server : route) {
+  while (const ServerChannel* const server = route.Next()) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
     status = attempt(*server, &context);

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <regex>
 #include <utility>
 
 #include "absl/flags/reflection.h"
@@ -62,10 +63,19 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
   return row.back();
 }
 
-/// Kubernetes describes every service of the namespace to every container.
-bool IsServiceLink(absl::string_view name) {
-  return absl::EndsWith(name, "_SERVICE_HOST") || absl::StrContains(name, "_SERVICE_PORT") ||
-         absl::EndsWith(name, "_PORT") || absl::StrContains(name, "_PORT_");
+/// Kubernetes describes every service of the namespace to every container: one with the name
+/// mdn-server by
+///   MDN_SERVER_SERVICE_HOST, MDN_SERVER_SERVICE_PORT, MDN_SERVER_SERVICE_PORT_GRPC,
+///   MDN_SERVER_PORT=tcp://..., MDN_SERVER_PORT_50051_TCP, MDN_SERVER_PORT_50051_TCP_ADDR
+/// and so on.
+bool IsServiceLink(absl::string_view name, absl::string_view value) {
+  static const auto& links = *new std::regex(
+      "MDN_[A-Z0-9_]+_"
+      "(SERVICE_HOST=.*|SERVICE_PORT(_[A-Z0-9_]+)?=[0-9]+|PORT=(tcp|udp|sctp)://.*|"
+      "PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*)");
+  constexpr size_t kLongest = 512;
+  const std::string variable = absl::StrCat(name, "=", value);
+  return variable.size() <= kLongest && std::regex_match(variable, links);
 }
 
 absl::StatusOr<json> ReadSettings(const std::string& path) {
@@ -149,7 +159,7 @@ absl::Status SetFromEnvironment(const std::vector<std::string>& environment,
     if (!absl::StartsWith(name, kPrefix) || absl::StartsWith(name, kClientPrefix)) continue;
     const auto found = by_variable.find(name);
     if (found == by_variable.end()) {
-      if (IsServiceLink(name)) continue;
+      if (IsServiceLink(name, value)) continue;
       return absl::InvalidArgumentError(absl::StrCat("there is no setting ", Printable(name),
                                                      " of the environment",
                                                      NearestName(name, Keys(by_variable))));

@@ -55,11 +55,13 @@ class AsyncCall {
 
 /// Calls MDN Server. Requests are checked by the server, not here.
 ///
-/// The servers take turns, over all their addresses; one that cannot be reached is passed over.
-/// A call answered UNAVAILABLE or RESOURCE_EXHAUSTED is tried there again, at most 3 times in all:
-/// after a random wait of up to 0.05 s and then 0.1 s, or after as long as the server asks for
-/// (grpc-retry-pushback-ms); not if the server forbids it, and not while most calls fail. Requests
-/// above 4 MiB are sent once. What is UNAVAILABLE even then goes on to the next server, up to 3.
+/// The servers take turns, over all their addresses; one that cannot be reached, or whose
+/// grpc.health.v1.Health says that it does not serve (it drains, say), is passed over while there
+/// are others. A call answered UNAVAILABLE or RESOURCE_EXHAUSTED is tried again, at most 3 times in
+/// all, at the addresses of its server in turn: after a random wait of up to 0.05 s and then 0.1 s,
+/// or after as long as the server asks for (grpc-retry-pushback-ms); not if the server forbids it,
+/// and not while most calls fail. Requests above 4 MiB are sent once. What is UNAVAILABLE even then
+/// goes on to the next server, up to 3.
 ///
 /// Errors carry the server's code and message; beside those
 ///   DEADLINE_EXCEEDED   the timeout passed

@@ -67,10 +67,10 @@ Batcher::~Batcher() {
   assert(queue_.empty() && idle_.size() == evaluations_.size());
 }
 
-bool Batcher::Enqueue(Task& task) {
+bool Batcher::Enqueue(Task& task, SteadyTime now) {
   assert(task.rows() >= 1 && task.x().size() == task.rows() * engine_.dim_in());
   std::unique_lock<std::mutex> lock(mutex_);
-  TaskList refused = queue_.Push(task, options_.now());
+  TaskList refused = queue_.Push(task, now);
   const bool full = queue_.waiting_rows() >= options_.max_batch_rows && !idle_.empty();
   lock.unlock();
   BatchQueue::Complete(std::move(refused));
@@ -83,7 +83,7 @@ void Batcher::Evaluate() {
 }
 
 void Batcher::Submit(Task& task) {
-  Enqueue(task);
+  Enqueue(task, options_.now());
   Evaluate();
 }
 

@@ -61,17 +61,17 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  /// Queues the task. The thread calls Evaluate as soon as it has no more tasks at hand, and must
-  /// not wait for anything before. Whether a full batch waits and the engine is free: more tasks
-  /// would make it no larger.
-  /// Every task gets exactly one Done, possibly before this returns.
-  bool Enqueue(Task& task);
+  /// Queues the task, which arrived at `now`. The thread calls Evaluate as soon as it has no more
+  /// tasks at hand, and must not wait for anything before. Whether a full batch waits and the
+  /// engine is free: more tasks would make it no larger. Every task gets exactly one Done, possibly
+  /// before this returns.
+  bool Enqueue(Task& task, SteadyTime now);
 
   /// Evaluates on this thread, if the engine is free, what waits, and then whatever came to wait in
   /// the meantime; else leaves it to whoever is evaluating.
   void Evaluate();
 
-  /// Enqueue and Evaluate.
+  /// Enqueue, now, and Evaluate.
   void Submit(Task& task);
 
   /// How long the rows that wait will take, at the pace of those before them; nothing while that

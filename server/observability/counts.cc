@@ -1,6 +1,8 @@
 #include "server/observability/counts.h"
 
 #include <algorithm>
+#include <mutex>
+#include <numeric>
 #include <thread>
 
 namespace mdn {
@@ -15,14 +17,50 @@ size_t Parts() {
   return parts;
 }
 
+/// The parts that no thread has to itself. Thread-safe.
+class FreeParts {
+ public:
+  /// Lives until the last thread has ended.
+  static FreeParts& Get() {
+    static auto* const parts = new FreeParts;
+    return *parts;
+  }
+
+  /// `none` where there is none left.
+  int Take(int none) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (free_.empty()) return none;
+    const int part = free_.back();
+    free_.pop_back();
+    return part;
+  }
+  void Return(int part) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    free_.push_back(part);
+  }
+
+ private:
+  FreeParts() : free_(Parts() - 1) { std::iota(free_.rbegin(), free_.rend(), 1); }
+
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  std::vector<int> free_;
+};
+
 }  // namespace
 
 Counts::Counts(int size)
     : lines_per_part_((size + kCells - 1) / kCells), lines_(Parts() * lines_per_part_) {}
 
-int Counts::NextPart() {
-  static std::atomic<uint32_t> next{0};
-  return static_cast<int>(next.fetch_add(1, std::memory_order_relaxed) % Parts());
+void Counts::TakePart() {
+  struct Taken {
+    ~Taken() {
+      if (part_ != kSharedPart) FreeParts::Get().Return(part_);
+      part_ = kSharedPart;  // For what is still counted while the thread ends.
+    }
+  };
+  part_ = FreeParts::Get().Take(kSharedPart);
+  static thread_local const Taken taken;
 }
 
 int64_t Counts::Sum(int index) const {

@@ -95,6 +95,18 @@ std::string ReasonOf(const VersionRecord& version, ModelState state) {
   return "";
 }
 
+void TakePolicy(const ModelListing& found, SteadyTime now, const LoadTiming& timing,
+                ModelRecord& model) {
+  if (!found.policy.ok()) return;
+  if (model.has_policy_file && !found.has_policy_file) {
+    model.policy_gone_since = std::min(model.policy_gone_since, now);
+    if (now < model.policy_gone_since + timing.settle) return;
+  }
+  model.policy = *found.policy;
+  model.has_policy_file = found.has_policy_file;
+  model.policy_gone_since = SteadyTime::max();
+}
+
 }  // namespace
 
 bool ModelRecord::is_ready() const {
@@ -102,11 +114,12 @@ bool ModelRecord::is_ready() const {
                      [](const auto& entry) { return entry.second.is_ready(); });
 }
 
-void Observe(const ModelListing* listing, SteadyTime now, ModelRecord& model) {
+void Observe(const ModelListing* listing, SteadyTime now, const LoadTiming& timing,
+             ModelRecord& model) {
   static const ModelListing& gone = *new ModelListing;
   const ModelListing& found = listing == nullptr ? gone : *listing;
   model.policy_problem = std::string(found.policy.status().message());
-  if (listing != nullptr && found.policy.ok()) model.policy = *found.policy;
+  if (listing != nullptr) TakePolicy(found, now, timing, model);
   for (const auto& [number, fingerprint] : found.versions) model.versions[number];
   for (auto entry = model.versions.begin(); entry != model.versions.end();) {
     auto& [number, version] = *entry;
@@ -122,6 +135,7 @@ void Observe(const ModelListing* listing, SteadyTime now, ModelRecord& model) {
 }
 
 void TryAgain(ModelRecord& model) {
+  if (model.policy_gone_since != SteadyTime::max()) model.policy_gone_since = SteadyTime::min();
   for (auto& [number, version] : model.versions) {
     version.refused.clear();
     version.refusals = 0;
@@ -131,6 +145,9 @@ void TryAgain(ModelRecord& model) {
 
 LoadPlan Plan(const ModelRecord& model, SteadyTime now, const LoadTiming& timing) {
   LoadPlan plan;
+  if (model.policy_gone_since != SteadyTime::max()) {
+    plan.next_look = model.policy_gone_since + timing.settle;
+  }
   const std::set<int64_t> chosen = Chosen(model);
   bool is_incomplete = false;
   for (auto number = chosen.rbegin(); number != chosen.rend(); ++number) {

@@ -38,6 +38,10 @@ struct VersionRecord {
 struct ModelRecord {
   /// Nothing until one has been read.
   VersionPolicy policy{VersionPolicy::Kind::kNamed, 1, {}, {}};
+  bool has_policy_file = false;
+  /// Since when it has been missing; the policy is still the one before, since whoever changes a
+  /// file may take it away for a moment. max(): it is not.
+  SteadyTime policy_gone_since = SteadyTime::max();
   /// Why model_policy.json cannot be used at present; the policy is the one before.
   std::string policy_problem;
   /// Somebody wants it to be served.
@@ -50,7 +54,7 @@ struct ModelRecord {
 };
 
 struct LoadTiming {
-  /// How long a version's files must have stayed the same.
+  /// How long a version's files must have stayed the same, or model_policy.json away.
   std::chrono::nanoseconds settle{0};
   /// Before the second try of a version; doubles with each further one, up to the limit.
   std::chrono::nanoseconds backoff{std::chrono::seconds(1)};
@@ -58,7 +62,8 @@ struct LoadTiming {
 };
 
 /// Takes in what a look found; nullptr: the model's directory is not there any more.
-void Observe(const ModelListing* listing, SteadyTime now, ModelRecord& model);
+void Observe(const ModelListing* listing, SteadyTime now, const LoadTiming& timing,
+             ModelRecord& model);
 
 /// What was refused is to be tried again, and what has only just appeared is to be tried now.
 void TryAgain(ModelRecord& model);

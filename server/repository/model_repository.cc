@@ -125,7 +125,8 @@ void ModelRepository::Add(std::shared_ptr<ServedModel> model) {
 absl::StatusOr<std::shared_ptr<ServedModel>> ModelRepository::Find(absl::string_view name,
                                                                    int64_t version,
                                                                    absl::string_view label) const {
-  return Snapshot()->Find(name, version, label);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return models_->Find(name, version, label);
 }
 
 std::shared_ptr<const ServedModels> ModelRepository::Snapshot() const {

@@ -84,7 +84,7 @@ class ModelRepository {
   /// Guarded by publishing_.
   std::function<void(const ServedModels&)> listener_;
 
-  /// Held for no longer than a pointer takes to be copied.
+  /// Held for no longer than a model takes to be found.
   mutable std::mutex mutex_;
   /// Guarded by mutex_.
   std::shared_ptr<const ServedModels> models_ = std::make_shared<ServedModels>();

@@ -166,7 +166,7 @@ void RepositoryKeeper::Take(const RepositoryListing& listing, SteadyTime now) {
     auto& [name, model] = *entry;
     const auto files = listing.models.find(name);
     const bool is_there = files != listing.models.end();
-    Observe(is_there ? &files->second : nullptr, now, model);
+    Observe(is_there ? &files->second : nullptr, now, options_.timing, model);
     const bool is_over = !is_there && model.versions.empty() && !(by_name && model.is_asked_for);
     entry = is_over ? records_.erase(entry) : std::next(entry);
   }

@@ -76,9 +76,10 @@ absl::StatusOr<std::set<std::string>> Folders(const std::string& directory) {
   return names;
 }
 
-absl::StatusOr<VersionPolicy> ReadPolicy(const std::string& directory) {
+absl::StatusOr<VersionPolicy> ReadPolicy(const std::string& directory, bool& is_there) {
   const auto text = ReadRegularFile(absl::StrCat(directory, "/", kPolicyFile), kMaxPolicyBytes);
-  if (absl::IsNotFound(text.status())) return VersionPolicy();
+  is_there = !absl::IsNotFound(text.status());
+  if (!is_there) return VersionPolicy();
   absl::StatusOr<VersionPolicy> policy =
       text.ok() ? ParseVersionPolicy(*text) : absl::StatusOr<VersionPolicy>(text.status());
   if (policy.ok()) return policy;
@@ -119,7 +120,7 @@ ModelListing ScanModel(const std::string& repository, const std::string& name,
                                    "before it"));
     }
   }
-  model.policy = ReadPolicy(directory);
+  model.policy = ReadPolicy(directory, model.has_policy_file);
   for (const int64_t version : Considered(versions, model.policy.value_or(VersionPolicy()))) {
     if (versions.count(version) == 0) continue;
     std::string fingerprint = VersionFingerprint(VersionDirectory(repository, name, version));

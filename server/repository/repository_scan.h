@@ -15,6 +15,8 @@ namespace mdn {
 struct ModelListing {
   /// INVALID_ARGUMENT and the like: model_policy.json cannot be used.
   absl::StatusOr<VersionPolicy> policy = VersionPolicy();
+  /// There is a model_policy.json.
+  bool has_policy_file = false;
   /// The fingerprints of the versions that the policy may come to choose, never empty: those it
   /// names, all, or as many of the newest and some more, in case that the newest are bad.
   std::map<int64_t, std::string> versions;

@@ -1,5 +1,6 @@
 #include "server/rpc/call.h"
 
+#include <google/protobuf/descriptor.h>
 #include <grpc/support/time.h>
 
 #include <algorithm>
@@ -86,6 +87,13 @@ SteadyTime Deadline(const grpc::ServerContext& context) {
   return SteadyTime(std::chrono::seconds(deadline.tv_sec) +
                     std::chrono::nanoseconds(deadline.tv_nsec));
 }
+
+int MethodIndex(const RpcMethod& method) {
+  const auto* const pool = google::protobuf::DescriptorPool::generated_pool();
+  return pool->FindMethodByName(absl::StrCat(method.service, ".", method.name))->index();
+}
+
+absl::Status Malformed() { return absl::InvalidArgumentError("the request cannot be parsed"); }
 
 absl::Status GoneStatus(const grpc::ServerContext& context) {
   if (Deadline(context) <= std::chrono::steady_clock::now()) {

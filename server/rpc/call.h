@@ -14,6 +14,7 @@
 #include "server/batching/task.h"
 #include "server/log/access_log.h"
 #include "server/observability/rpc_metrics.h"
+#include "server/rpc/arriving_request.h"
 #include "server/rpc/poller.h"
 #include "server/rpc/status.h"
 #include "server/security/access.h"
@@ -86,6 +87,12 @@ class CallGate {
 /// The call's deadline; SteadyTime::max() where the caller set none.
 SteadyTime Deadline(const grpc::ServerContext& context);
 
+/// A method's place among those of its service in the .proto.
+int MethodIndex(const RpcMethod& method);
+
+/// What a request that cannot be parsed is answered with.
+absl::Status Malformed();
+
 /// What became of a call whose caller has gone.
 absl::Status GoneStatus(const grpc::ServerContext& context);
 
@@ -107,6 +114,7 @@ class CallRecord {
   }
 
   MethodMetrics& method() const { return method_; }
+  SteadyTime arrival() const { return arrival_; }
 
  private:
   MethodMetrics& method_;
@@ -139,6 +147,15 @@ struct CallEndpoint {
     }
     return gate.Enter();
   }
+  /// What Readmit compares with; taken before Admit.
+  uint64_t access_revision() const { return access == nullptr ? 0 : access->revision(); }
+  /// Whether the bearer of an admitted call may still make it, with the tokens of now.
+  absl::Status Readmit(const grpc::ServerContext& context, uint64_t& revision) const {
+    const uint64_t latest = access_revision();
+    if (latest == revision) return absl::OkStatus();
+    revision = latest;
+    return access->Check(Authorization(context), role);
+  }
 
   /// Counts a call's end and writes its line. Once for each that has arrived, before its answer is
   /// sent.
@@ -155,10 +172,8 @@ struct CallEndpoint {
 /// itself from Listen on. When it arrives it puts the next one in its place. `Rpc` names the
 /// method:
 ///   static constexpr RpcMethod kMethod;
-///   using Request, a protobuf message, and Response, a type that gRPC can serialise;
-///   static void Listen(Service&, grpc::ServerContext*, Request*,
-///                      grpc::ServerAsyncResponseWriter<Response>*, grpc::ServerCompletionQueue*,
-///                      void* tag);
+///   using Request, a protobuf message, and Response, a type that gRPC can serialise.
+/// The service's async_service() is one of UnaryMethods.
 /// Events may come on several threads; Serve and Abandon may overlap.
 template <class Rpc, class Service>
 class UnaryCall {
@@ -177,7 +192,9 @@ class UnaryCall {
   void Listen() {
     endpoint_.gate.Add();
     context_.AsyncNotifyWhenDone(&gone_);
-    Rpc::Listen(endpoint_.service, &context_, &request_, &writer_, &endpoint_.queue, &arrived_);
+    static const int method = MethodIndex(kMethod);
+    endpoint_.service.async_service().RequestUnary(method, &context_, &request_, &writer_,
+                                                   &endpoint_.queue, &arrived_);
   }
 
  protected:
@@ -187,10 +204,11 @@ class UnaryCall {
   /// The caller has gone before the answer was sent. Answer or Refuse is still called.
   virtual void Abandon(const absl::Status& /*why*/) {}
 
-  const Request& request() const { return request_; }
+  const Request& request() const { return request_.message(); }
   grpc::ServerContext& context() { return context_; }
   CallEndpoint<Service>& endpoint() { return endpoint_; }
   MethodMetrics& metrics() { return record_.method(); }
+  SteadyTime arrival() const { return record_.arrival(); }
   /// Memory until the call has ended.
   google::protobuf::Arena& arena() { return arena_; }
 
@@ -232,10 +250,11 @@ class UnaryCall {
   }
 
   absl::Status ReserveRequest() {
-    size_t bytes = request_.ByteSizeLong();
+    if (request_.malformed()) return Malformed();
+    size_t bytes = request_.bytes();
     if (bytes > kNoticeableBytes) {
-      request_.DiscardUnknownFields();
-      bytes = request_.ByteSizeLong();
+      request_.message().DiscardUnknownFields();
+      bytes = request_.message().ByteSizeLong();
     }
     return Reserve(2 * bytes);  // Parsed, and as it was on the wire or decoded.
   }
@@ -272,7 +291,7 @@ class UnaryCall {
   /// Requests of ordinary calls, down to the last array, stand in the call itself.
   alignas(8) char first_block_[kFirstBlockBytes];
   google::protobuf::Arena arena_{first_block_, kFirstBlockBytes};
-  Request& request_ = *google::protobuf::Arena::CreateMessage<Request>(&arena_);
+  ArrivingRequest<Request> request_{*google::protobuf::Arena::CreateMessage<Request>(&arena_)};
   grpc::ServerAsyncResponseWriter<Response> writer_{&context_};
 };
 

@@ -2,6 +2,7 @@
 #define MDN_SERVER_RPC_GATHERED_TASKS_H_
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 
 #include "absl/container/inlined_vector.h"
@@ -18,14 +19,14 @@ class GatheredTasks final : public Gathered {
  public:
   static GatheredTasks& OfThisThread();
 
-  /// Queues the task at its model's batcher. The task, and its owner's share of the model, may be
-  /// gone when this returns.
-  void Add(const std::shared_ptr<ServedModel>& model, Task& task);
+  /// Queues the task, which arrived at `now`, at its model's batcher. The task, and its owner's
+  /// share of the model, may be gone when this returns.
+  void Add(const std::shared_ptr<ServedModel>& model, Task& task, SteadyTime now);
 
   /// This thread's, from now on.
   void set_place(PollingPlace& place) { place_ = &place; }
 
-  /// A full batch waits for this thread.
+  /// A full batch waits for this thread, or as many tasks as are worth waiting for one another.
   bool full() const override { return full_; }
   bool small() const override;
   /// Evaluates what waits. Leaves this thread's place to another one meanwhile if that will take
@@ -35,9 +36,15 @@ class GatheredTasks final : public Gathered {
   void Rest() override;
 
  private:
+  // At the beginning of a busy time; twice as many whenever that was not all.
+  static constexpr int64_t kFewTasks = 4;
+
   PollingPlace* place_ = nullptr;
   absl::InlinedVector<std::shared_ptr<ServedModel>, 1> models_;
   bool full_ = false;
+  /// Since the last Finish; and so many as do not wait for more, if they are quick.
+  int64_t tasks_ = 0;
+  int64_t enough_tasks_ = kFewTasks;
   std::chrono::nanoseconds rest_{0};
 };
 

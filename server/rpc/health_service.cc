@@ -17,11 +17,6 @@ struct CheckRpc {
   static constexpr RpcMethod kMethod{kServiceName, "Check"};
   using Request = HealthCheckRequest;
   using Response = HealthCheckResponse;
-  static void Listen(HealthService& service, grpc::ServerContext* context, Request* request,
-                     grpc::ServerAsyncResponseWriter<Response>* writer,
-                     grpc::ServerCompletionQueue* queue, void* tag) {
-    service.async_service().RequestCheck(context, request, writer, queue, queue, tag);
-  }
   static absl::Status Answer(const HealthService& service, const Request& request,
                              Response& response) {
     const HealthService::ServingStatus status = service.Status(request.service());

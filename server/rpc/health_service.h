@@ -30,7 +30,7 @@ class HealthService {
   };
 
   grpc::Service& grpc_service() { return async_service_; }
-  grpc::health::v1::Health::AsyncService& async_service() { return async_service_; }
+  UnaryMethods<grpc::health::v1::Health::AsyncService>& async_service() { return async_service_; }
 
   /// See MdnService::Listen. Watches, which stay, have a gate apart, so that they cannot keep
   /// checks out.
@@ -56,7 +56,7 @@ class HealthService {
   ServingStatus StatusLocked(const std::string& service) const;
   void StopServingLocked();
 
-  grpc::health::v1::Health::AsyncService async_service_;
+  UnaryMethods<grpc::health::v1::Health::AsyncService> async_service_;
 
   // Guarded by mutex_.
   mutable std::mutex mutex_;

@@ -11,21 +11,11 @@
 namespace mdn {
 namespace {
 
-template <class Response>
-using Writer = grpc::ServerAsyncResponseWriter<Response>;
-using Queue = grpc::ServerCompletionQueue;
-
 constexpr absl::string_view kServiceName = "mdn.v1.MdnService";
 
 void SetSpec(const ModelDescription& model, v1::ModelSpec& spec) {
   spec.set_name(model.name);
   spec.set_version(model.version);
-}
-
-/// A method's place among those of MdnService.
-int MethodIndex(absl::string_view name) {
-  const auto* const service = v1::ModelSpec::descriptor()->file()->FindServiceByName("MdnService");
-  return service->FindMethodByName(std::string(name))->index();
 }
 
 // The three methods that evaluate the network.
@@ -54,11 +44,6 @@ struct EvaluatingRpc {
   static constexpr RpcMethod kMethod{kServiceName, Method::kName};
   using Request = typename Method::Request;
   using Response = WireMessage;
-  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
-                     Writer<Response>* writer, Queue* queue, void* tag) {
-    static const int method = MethodIndex(Method::kName);
-    service.async_service().RequestUnary(method, context, request, writer, queue, tag);
-  }
 };
 
 /// A call whose rows become a task of its model's batcher.
@@ -98,7 +83,7 @@ class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService>
     }
     Phase expected = Phase::kPreparing;
     if (phase_.compare_exchange_strong(expected, Phase::kSubmitted)) {
-      GatheredTasks::OfThisThread().Add(model_, *task_);
+      GatheredTasks::OfThisThread().Add(model_, *task_, this->arrival());
     } else {
       End(GoneStatus(this->context()));
     }
@@ -191,10 +176,6 @@ struct GetModelRpc {
   static constexpr RpcMethod kMethod{kServiceName, "GetModel"};
   using Request = v1::GetModelRequest;
   using Response = v1::ModelInfo;
-  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
-                     Writer<Response>* writer, Queue* queue, void* tag) {
-    service.async_service().RequestGetModel(context, request, writer, queue, queue, tag);
-  }
   static absl::Status Answer(const MdnService& service, const Request& request,
                              Response& response) {
     const auto model = service.Find(request.model());
@@ -208,10 +189,6 @@ struct ListModelsRpc {
   static constexpr RpcMethod kMethod{kServiceName, "ListModels"};
   using Request = v1::ListModelsRequest;
   using Response = v1::ListModelsResponse;
-  static void Listen(MdnService& service, grpc::ServerContext* context, Request* request,
-                     Writer<Response>* writer, Queue* queue, void* tag) {
-    service.async_service().RequestListModels(context, request, writer, queue, queue, tag);
-  }
   static absl::Status Answer(const MdnService& service, const Request& /*request*/,
                              Response& response) {
     const auto models = service.repository().Snapshot();

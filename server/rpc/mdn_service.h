@@ -9,24 +9,15 @@
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "server/limits.h"
 #include "server/repository/model_repository.h"
+#include "server/rpc/arriving_request.h"
 #include "server/rpc/call.h"
 #include "server/rpc/open_streams.h"
 
 namespace mdn {
 
-/// The methods of MdnService, of which any can have responses of any type that gRPC can serialise.
 /// A stream's messages are bytes: StreamCall takes them apart.
-class AsyncMdnService final
-    : public v1::MdnService::WithRawMethod_Stream<v1::MdnService::AsyncService> {
- public:
-  /// As RequestPredict does for PredictResponse. `method` counts in the order of the .proto.
-  template <class Request>
-  void RequestUnary(int method, grpc::ServerContext* context, Request* request,
-                    grpc::internal::ServerAsyncStreamingInterface* writer,
-                    grpc::ServerCompletionQueue* queue, void* tag) {
-    RequestAsyncUnary(method, context, request, writer, queue, queue, tag);
-  }
-};
+using AsyncMdnService =
+    UnaryMethods<v1::MdnService::WithRawMethod_Stream<v1::MdnService::AsyncService>>;
 
 /// mdn.v1.MdnService over completion queues. A call is decoded and checked on the thread that
 /// polled it, and its rows join that thread's GatheredTasks. Thread-safe.

@@ -7,20 +7,12 @@
 namespace mdn {
 namespace {
 
-template <class Response>
-using Writer = grpc::ServerAsyncResponseWriter<Response>;
-using Queue = grpc::ServerCompletionQueue;
-
 constexpr absl::string_view kServiceName = "mdn.v1.ModelRepositoryService";
 
 struct IndexRpc {
   static constexpr RpcMethod kMethod{kServiceName, "Index"};
   using Request = v1::IndexRequest;
   using Response = v1::IndexResponse;
-  static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
-                     Request* request, Writer<Response>* writer, Queue* queue, void* tag) {
-    service.async_service().RequestIndex(context, request, writer, queue, queue, tag);
-  }
   static absl::Status Answer(const ModelRepositoryService& service, const Request& /*request*/,
                              Response& response) {
     const auto models = service.repository().Snapshot();
@@ -36,10 +28,6 @@ struct LoadRpc {
   static constexpr RpcMethod kMethod{kServiceName, "Load"};
   using Request = v1::LoadRequest;
   using Response = v1::LoadResponse;
-  static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
-                     Request* request, Writer<Response>* writer, Queue* queue, void* tag) {
-    service.async_service().RequestLoad(context, request, writer, queue, queue, tag);
-  }
   static void Begin(RepositoryKeeper& keeper, const Request& request, RepositoryKeeper::Done done) {
     keeper.Load(request.name(), std::move(done));
   }
@@ -54,10 +42,6 @@ struct UnloadRpc {
   static constexpr RpcMethod kMethod{kServiceName, "Unload"};
   using Request = v1::UnloadRequest;
   using Response = v1::UnloadResponse;
-  static void Listen(ModelRepositoryService& service, grpc::ServerContext* context,
-                     Request* request, Writer<Response>* writer, Queue* queue, void* tag) {
-    service.async_service().RequestUnload(context, request, writer, queue, queue, tag);
-  }
   static void Begin(RepositoryKeeper& keeper, const Request& request, RepositoryKeeper::Done done) {
     keeper.Unload(request.name(), std::move(done));
   }

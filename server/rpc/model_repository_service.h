@@ -22,12 +22,12 @@ class ModelRepositoryService {
                      CallEndpoint<ModelRepositoryService>& administration, int depth);
 
   // What the calls use.
-  v1::ModelRepositoryService::AsyncService& async_service() { return async_service_; }
+  UnaryMethods<v1::ModelRepositoryService::AsyncService>& async_service() { return async_service_; }
   const ModelRepository& repository() const { return repository_; }
   RepositoryKeeper* keeper() const { return keeper_; }
 
  private:
-  v1::ModelRepositoryService::AsyncService async_service_;
+  UnaryMethods<v1::ModelRepositoryService::AsyncService> async_service_;
   const ModelRepository& repository_;
   RepositoryKeeper* const keeper_;
 };

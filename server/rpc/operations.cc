@@ -3,29 +3,21 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <initializer_list>
 #include <utility>
 #include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "model/mixture/density.h"
 
 namespace mdn {
 namespace {
 
-using Shape = absl::InlinedVector<int64_t, 8>;
-
 // Of a response that is not numbers: field tags, lengths, shapes, the model's name and version.
 constexpr int64_t kResponseOverheadBytes = 1024;
-
-Shape Extended(absl::Span<const int64_t> leading, std::initializer_list<int64_t> trailing) {
-  Shape shape(leading.begin(), leading.end());
-  shape.insert(shape.end(), trailing.begin(), trailing.end());
-  return shape;
-}
 
 /// rows * per_row, where that is at most `limit`.
 absl::StatusOr<int64_t> BoundedProduct(absl::string_view field, int64_t rows, int64_t per_row,
@@ -97,6 +89,20 @@ absl::StatusOr<float> AtLeastZero(absl::string_view field, float value) {
       absl::StrCat(field, ": got ", value, "; expected a finite number, at least 0"));
 }
 
+/// From the system, which gives many at once for the price of one.
+absl::StatusOr<uint64_t> RandomSeed() {
+  constexpr size_t kMostAtOnce = 256 / sizeof(uint64_t);
+  static thread_local std::array<uint64_t, kMostAtOnce> seeds;
+  static thread_local size_t left = 0;
+  if (left == 0) {
+    if (getentropy(seeds.data(), sizeof(seeds)) != 0) {
+      return absl::InternalError("the system gave no random seed");
+    }
+    left = seeds.size();
+  }
+  return seeds[--left];
+}
+
 absl::StatusOr<SamplingOptions> ReadSampling(const v1::SampleRequest& request,
                                              AnswerProgress* progress) {
   SamplingOptions options;
@@ -114,8 +120,10 @@ absl::StatusOr<SamplingOptions> ReadSampling(const v1::SampleRequest& request,
     options.seed = request.seed();
   } else if (progress != nullptr && progress->seed.has_value()) {
     options.seed = *progress->seed;
-  } else if (getentropy(&options.seed, sizeof(options.seed)) != 0) {
-    return absl::InternalError("the system gave no random seed");
+  } else {
+    const auto seed = RandomSeed();
+    if (!seed.ok()) return seed.status();
+    options.seed = *seed;
   }
   if (progress != nullptr) progress->seed = options.seed;
   return options;
@@ -129,10 +137,10 @@ void CopyRows(const std::vector<float>& from, int64_t width, int64_t begin, int6
 }
 
 /// A tensor of a response whose numbers are aligned.
-absl::Span<float> WriteAlignedTensor(int field, const Shape& shape, v1::TensorEncoding encoding,
-                                     WireMessage& response) {
+absl::Span<float> WriteAlignedTensor(int field, const TensorShape& shape,
+                                     v1::TensorEncoding encoding, WireMessage& response) {
   char* const numbers = response.WriteTensor(field, shape, encoding);
-  return absl::MakeSpan(reinterpret_cast<float*>(numbers), NumberCount(shape));
+  return absl::MakeSpan(reinterpret_cast<float*>(numbers), shape.numbers());
 }
 
 }  // namespace
@@ -194,11 +202,11 @@ void PredictOperation::BeginResponse(const ModelShape& model, WireMessage& respo
   using Response = v1::PredictResponse;
   const auto [k, d, full] = model.mixture;
   const v1::TensorEncoding encoding = rows_.response_encoding();
-  const Shape log_pi = Extended(rows_.leading(), {k});
-  const Shape mu = Extended(rows_.leading(), {k, d});
-  const Shape scale_tril = full ? Extended(rows_.leading(), {k, d, d}) : Shape();
-  response.Allocate(SpecFieldBytes(model.name, model.version) + TensorFieldBytes(log_pi) +
-                    2 * TensorFieldBytes(mu) + (full ? TensorFieldBytes(scale_tril) : 0));
+  const TensorShape log_pi(rows_.leading(), {k});
+  const TensorShape mu(rows_.leading(), {k, d});
+  const TensorShape scale_tril(rows_.leading(), {k, d, d});
+  response.Allocate(SpecFieldBytes(model.name, model.version) + log_pi.field_bytes() +
+                    2 * mu.field_bytes() + (full ? scale_tril.field_bytes() : 0));
   response.WriteSpec(Response::kModelFieldNumber, model.name, model.version);
   log_pi_ = response.WriteTensor(Response::kLogPiFieldNumber, log_pi, encoding);
   mu_ = response.WriteTensor(Response::kMuFieldNumber, mu, encoding);
@@ -252,11 +260,11 @@ absl::StatusOr<SampleOperation> SampleOperation::Create(const v1::SampleRequest&
 void SampleOperation::BeginResponse(const ModelShape& model, bool with_components,
                                     WireMessage& response) {
   using Response = v1::SampleResponse;
-  const Shape samples = Extended(rows_.leading(), {num_samples_, model.mixture.dims});
+  const TensorShape samples(rows_.leading(), {num_samples_, model.mixture.dims});
   component_width_ = VarintWidth(static_cast<uint32_t>(model.mixture.components - 1));
   const int64_t component_bytes =
       with_components ? rows_.count() * num_samples_ * component_width_ : 0;
-  const size_t front = SpecFieldBytes(model.name, model.version) + TensorFieldBytes(samples);
+  const size_t front = SpecFieldBytes(model.name, model.version) + samples.field_bytes();
   response.Allocate(front + VarintFieldBytes(sampling_.seed) +
                         (component_bytes > 0 ? BytesFieldBytes(component_bytes) : 0),
                     front);  // The samples end there.
@@ -305,8 +313,8 @@ absl::StatusOr<LogLikelihoodOperation> LogLikelihoodOperation::Create(
       shape.first(leading.size()) != leading) {
     return absl::InvalidArgumentError(absl::StrCat(
         "y: got shape ", ShapeText(shape), "; expected ",
-        ShapeText(Extended(leading, {model.mixture.dims})), ", or [M, ", model.mixture.dims,
-        "] after the leading dimensions ", ShapeText(leading), " of x"));
+        ShapeText(TensorShape(leading, {model.mixture.dims}).sizes()), ", or [M, ",
+        model.mixture.dims, "] after the leading dimensions ", ShapeText(leading), " of x"));
   }
   const int64_t points = one_each ? 1 : shape[leading.size()];
   const absl::StatusOr<int64_t> densities = BoundedProduct(
@@ -326,9 +334,9 @@ absl::StatusOr<LogLikelihoodOperation> LogLikelihoodOperation::Create(
 void LogLikelihoodOperation::BeginResponse(const ModelShape& model, bool one_each,
                                            WireMessage& response) {
   using Response = v1::LogLikelihoodResponse;
-  const Shape shape =
-      one_each ? Extended(rows_.leading(), {}) : Extended(rows_.leading(), {part_points_});
-  const size_t bytes = SpecFieldBytes(model.name, model.version) + TensorFieldBytes(shape);
+  const TensorShape shape =
+      one_each ? TensorShape(rows_.leading()) : TensorShape(rows_.leading(), {part_points_});
+  const size_t bytes = SpecFieldBytes(model.name, model.version) + shape.field_bytes();
   response.Allocate(bytes, bytes);  // The numbers end there.
   response.WriteSpec(Response::kModelFieldNumber, model.name, model.version);
   log_likelihood_ = WriteAlignedTensor(Response::kLogLikelihoodFieldNumber, shape,

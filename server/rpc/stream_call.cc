@@ -7,7 +7,7 @@
 namespace mdn {
 namespace {
 
-absl::Status Malformed() {
+absl::Status MalformedMessage() {
   return absl::InvalidArgumentError("a message of the stream cannot be parsed");
 }
 
@@ -32,6 +32,7 @@ void StreamCall::Arrived(bool ok) {
   record_.Arrived();
   (new StreamCall(endpoint_, record_.method()))->Listen();
   deadline_ = Deadline(context_);
+  access_revision_ = endpoint_.access_revision();
   const absl::Status status = endpoint_.Admit(context_);
   admitted_ = status.ok();
   if (status.ok()) endpoint_.service.open_streams().Add(*this);
@@ -105,7 +106,8 @@ void StreamCall::Drain() {
 
 void StreamCall::TakeMessageLocked() {
   if (cancelled_ || finishing_) return;
-  const absl::Status status = endpoint_.gate.Reserve(static_cast<int64_t>(arriving_.Length()));
+  absl::Status status = endpoint_.Readmit(context_, access_revision_);
+  if (status.ok()) status = endpoint_.gate.Reserve(static_cast<int64_t>(arriving_.Length()));
   if (!status.ok()) return EndLocked(status);
   message_ = StreamRequestReader(arriving_);
 }
@@ -136,7 +138,7 @@ void StreamCall::BeginRequests() {
       lock.lock();
     }
     if (!message_.AtEnd()) continue;
-    if (message_.malformed()) EndLocked(Malformed());
+    if (message_.malformed()) EndLocked(MalformedMessage());
     ReleaseMessageLocked();
     if (end_.has_value() || reading_ || !window_.open() || !unfinished_.empty()) continue;
     reading_ = true;
@@ -157,7 +159,7 @@ bool StreamCall::MayBeginLocked() const {
 
 void StreamCall::Begin(absl::string_view bytes) {
   auto evaluation = std::make_unique<StreamedEvaluation>(*this);
-  if (!evaluation->Parse(bytes)) return End(Malformed());
+  if (!evaluation->Parse(bytes)) return End(MalformedMessage());
   absl::Status status = evaluation->Prepare(endpoint_.service, deadline_);
   Reserve(std::move(evaluation), std::move(status));
 }
@@ -191,7 +193,8 @@ void StreamCall::Submit(std::unique_ptr<StreamedEvaluation> evaluation) {
   }
   // From here on it is Evaluated's.
   StreamedEvaluation* const submitted = evaluation.release();
-  GatheredTasks::OfThisThread().Add(submitted->model(), *submitted->task());
+  GatheredTasks::OfThisThread().Add(submitted->model(), *submitted->task(),
+                                    std::chrono::steady_clock::now());
 }
 
 void StreamCall::Evaluated(StreamedEvaluation& evaluation, const absl::Status& status,

@@ -92,6 +92,7 @@ class StreamCall final : public OpenStreams::Stream, public StreamedEvaluation::
   /// The arrival and the going; everything else adds its own.
   std::atomic<int> references_{2};
   bool admitted_ = false;
+  uint64_t access_revision_ = 0;
   CallRecord record_;
   SteadyTime deadline_;
   grpc::ServerContext context_;

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <functional>
-#include <numeric>
 
 namespace mdn {
 namespace {
@@ -33,13 +31,12 @@ size_t SpecBytes(absl::string_view name, int64_t version) {
   return OptionalBytes(name.size()) + VarintFieldBytes(static_cast<uint64_t>(version));
 }
 
-size_t PackedShapeBytes(absl::Span<const int64_t> shape) {
-  size_t bytes = 0;
-  for (const int64_t size : shape) bytes += VarintBytes(static_cast<uint64_t>(size));
-  return bytes;
-}
+size_t NumberBytes(const TensorShape& shape) { return sizeof(float) * shape.numbers(); }
 
-size_t NumberBytes(absl::Span<const int64_t> shape) { return sizeof(float) * NumberCount(shape); }
+/// What stands in a tensor's field.
+size_t TensorBytes(const TensorShape& shape) {
+  return OptionalBytes(shape.packed_bytes()) + OptionalBytes(NumberBytes(shape));
+}
 
 }  // namespace
 
@@ -49,17 +46,7 @@ size_t SpecFieldBytes(absl::string_view name, int64_t version) {
   return BytesFieldBytes(SpecBytes(name, version));
 }
 
-size_t TensorFieldBytes(absl::Span<const int64_t> shape) {
-  return BytesFieldBytes(OptionalBytes(PackedShapeBytes(shape)) +
-                         OptionalBytes(NumberBytes(shape)));
-}
-
 size_t BytesFieldBytes(size_t bytes) { return 1 + VarintBytes(bytes) + bytes; }
-
-int64_t NumberCount(absl::Span<const int64_t> shape) {
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
-  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-}
 
 int VarintWidth(uint32_t largest) { return static_cast<int>(VarintBytes(largest)); }
 
@@ -70,6 +57,21 @@ void WritePaddedVarint(uint32_t value, int width, char* to) {
   }
   to[width - 1] = static_cast<char>(value);
 }
+
+TensorShape::TensorShape(absl::Span<const int64_t> leading,
+                         std::initializer_list<int64_t> trailing) {
+  sizes_.reserve(leading.size() + trailing.size());
+  sizes_.insert(sizes_.end(), leading.begin(), leading.end());
+  sizes_.insert(sizes_.end(), trailing.begin(), trailing.end());
+  // Without the zeros, the product may be anything.
+  if (std::find(sizes_.begin(), sizes_.end(), 0) != sizes_.end()) numbers_ = 0;
+  for (const int64_t size : sizes_) {
+    if (numbers_ > 0) numbers_ *= size;
+    packed_bytes_ += VarintBytes(static_cast<uint64_t>(size));
+  }
+}
+
+size_t TensorShape::field_bytes() const { return BytesFieldBytes(TensorBytes(*this)); }
 
 void WireMessage::Allocate(size_t bytes, size_t aligned) {
   constexpr size_t kAlignment = alignof(float);
@@ -96,14 +98,13 @@ void WireMessage::WriteSpec(int field, absl::string_view name, int64_t version) 
   WriteVarint(v1::ModelSpec::kVersionFieldNumber, static_cast<uint64_t>(version));
 }
 
-char* WireMessage::WriteTensor(int field, absl::Span<const int64_t> shape,
-                               v1::TensorEncoding encoding) {
-  const size_t shape_bytes = PackedShapeBytes(shape);
+char* WireMessage::WriteTensor(int field, const TensorShape& shape, v1::TensorEncoding encoding) {
   const size_t number_bytes = NumberBytes(shape);
-  Advance(WriteLength(field, OptionalBytes(shape_bytes) + OptionalBytes(number_bytes), next()));
-  if (shape_bytes > 0) {
-    auto* to = reinterpret_cast<uint8_t*>(WriteBytes(v1::Tensor::kShapeFieldNumber, shape_bytes));
-    for (const int64_t size : shape) {
+  Advance(WriteLength(field, TensorBytes(shape), next()));
+  if (shape.packed_bytes() > 0) {
+    char* const packed = WriteBytes(v1::Tensor::kShapeFieldNumber, shape.packed_bytes());
+    auto* to = reinterpret_cast<uint8_t*>(packed);
+    for (const int64_t size : shape.sizes()) {
       to = Output::WriteVarint64ToArray(static_cast<uint64_t>(size), to);
     }
   }

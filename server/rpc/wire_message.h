@@ -8,12 +8,34 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "mdn/v1/mdn.pb.h"
 
 namespace mdn {
+
+/// The shape of a tensor that is written, and what that takes.
+class TensorShape {
+ public:
+  /// The product has been checked.
+  explicit TensorShape(absl::Span<const int64_t> leading,
+                       std::initializer_list<int64_t> trailing = {});
+
+  absl::Span<const int64_t> sizes() const { return sizes_; }
+  int64_t numbers() const { return numbers_; }
+  /// Of the sizes, as a packed field's content.
+  size_t packed_bytes() const { return packed_bytes_; }
+  /// Of the whole field.
+  size_t field_bytes() const;
+
+ private:
+  absl::InlinedVector<int64_t, 6> sizes_;
+  int64_t numbers_ = 1;
+  size_t packed_bytes_ = 0;
+};
 
 /// A protobuf message as it goes over the wire, in memory that gRPC sends without a copy. Allocated
 /// once, then written from front to back; numbers are filled in place, also later. The bytes are
@@ -34,8 +56,8 @@ class WireMessage {
   void WriteVarint(int field, uint64_t value);
   void WriteSpec(int field, absl::string_view name, int64_t version);
   /// Returns the place of the tensor's numbers, 4 bytes each, in the host's order. `encoding` is
-  /// VALUES or RAW; the product of `shape` has been checked.
-  char* WriteTensor(int field, absl::Span<const int64_t> shape, v1::TensorEncoding encoding);
+  /// VALUES or RAW.
+  char* WriteTensor(int field, const TensorShape& shape, v1::TensorEncoding encoding);
   /// Returns the place of the field's `bytes`, above 0; for a packed field, say.
   char* WriteBytes(int field, size_t bytes);
 
@@ -50,11 +72,7 @@ class WireMessage {
 // How many bytes the fields take.
 size_t VarintFieldBytes(uint64_t value);
 size_t SpecFieldBytes(absl::string_view name, int64_t version);
-size_t TensorFieldBytes(absl::Span<const int64_t> shape);
 size_t BytesFieldBytes(size_t bytes);
-
-/// The numbers in a tensor of this shape, whose product has been checked.
-int64_t NumberCount(absl::Span<const int64_t> shape);
 
 /// Writes `value`, which has at most 7 * width bits, as a varint of exactly `width` bytes: longer
 /// than protobuf would where there are leading zeros, which every reader takes.

@@ -28,9 +28,9 @@ enum class Role : uint8_t {
 /// for each. The tokens themselves are not kept, only their SHA-256.
 class Tokens {
  public:
-  /// NOT_FOUND: the file cannot be read. INVALID_ARGUMENT: it is none of tokens, or has none; names
-  /// the file and the place of the entry among the sorted names, never a token, nor a name, which
-  /// may be one by mistake.
+  /// NOT_FOUND, PERMISSION_DENIED: the file cannot be read. INVALID_ARGUMENT: it is none of tokens,
+  /// or has none; names the file and the place of the entry among the sorted names, never a token,
+  /// nor a name, which may be one by mistake.
   static absl::StatusOr<Tokens> Read(const std::string& path);
 
   /// UNAUTHENTICATED where no entry has the token; PERMISSION_DENIED where none that has it has the
@@ -63,6 +63,8 @@ class Access {
   /// `authorization` is the metadata's value, or empty. UNAUTHENTICATED or PERMISSION_DENIED; the
   /// messages are the same for all reasons.
   absl::Status Check(absl::string_view authorization, Role role) const;
+  /// Another one than before: what Check said may not hold any more.
+  uint64_t revision() const { return tokens_ == nullptr ? 0 : tokens_->revision(); }
 
  private:
   std::shared_ptr<const Reloaded<Tokens>> tokens_;

@@ -1,25 +1,17 @@
 #include "server/security/credential_file.h"
 
-#include <fstream>
+#include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "model/checkpoint/checkpoint_file.h"
 
 namespace mdn {
 
 absl::StatusOr<std::string> ReadCredentialFile(const std::string& path) {
-  constexpr std::streamsize kMaxBytes = 1 << 20;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(file.gcount());
-  if (!file.is_open() || file.bad()) {
-    return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  }
-  if (text.size() > kMaxBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is larger than 1 MiB"));
-  }
-  text.shrink_to_fit();
-  return text;
+  constexpr int64_t kMaxBytes = 1 << 20;
+  absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxBytes);
+  if (text.ok()) return text;
+  return absl::Status(text.status().code(), absl::StrCat(path, ": ", text.status().message()));
 }
 
 }  // namespace mdn

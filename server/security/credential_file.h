@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,8 +15,7 @@
 
 namespace mdn {
 
-/// The text of a file of at most 1 MiB. NOT_FOUND: it cannot be read. INVALID_ARGUMENT: it is
-/// larger.
+/// The text of a regular file of at most 1 MiB. Errors are ReadRegularFile's, and name the file.
 absl::StatusOr<std::string> ReadCredentialFile(const std::string& path);
 
 /// What credential files hold, read again from time to time. Files that are not as they should be,
@@ -36,6 +37,9 @@ class Reloaded {
     return current_;
   }
 
+  /// Grows after the contents have changed.
+  uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
+
   /// Takes what is new in the files and stands the checks; otherwise what is in use stays, and the
   /// log tells why, once for each reason. Confined to one thread.
   void Refresh() {
@@ -50,8 +54,11 @@ class Reloaded {
     if (*contents == *current()) return;
     spdlog::info("{} was read again", name_);
     auto next = std::make_shared<const Contents>(*std::move(contents));
-    const std::lock_guard<std::mutex> lock(mutex_);
-    current_.swap(next);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      current_.swap(next);
+    }
+    revision_.fetch_add(1, std::memory_order_release);
   }
 
  private:
@@ -63,6 +70,7 @@ class Reloaded {
   const std::string name_;
   const Read read_;
   std::string complaint_;  // Refresh's.
+  std::atomic<uint64_t> revision_{0};
   mutable std::mutex mutex_;
   /// Guarded by mutex_.
   std::shared_ptr<const Contents> current_;

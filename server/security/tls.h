@@ -32,8 +32,9 @@ struct TlsIdentity {
   }
 };
 
-/// NOT_FOUND: a file cannot be read. INVALID_ARGUMENT: no certificate or key can be made of it, the
-/// two do not belong together, or the certificate is not valid at `now`. Both name the file.
+/// NOT_FOUND, PERMISSION_DENIED: a file cannot be read. INVALID_ARGUMENT: no certificate or key can
+/// be made of it, the two do not belong together, or the certificate is not valid at `now`. Both
+/// name the file.
 absl::StatusOr<TlsIdentity> ReadTlsIdentity(const TlsFiles& files, absl::Time now);
 
 /// TLS 1.2 or 1.3 for one address, not for two, with what `identity` holds at each handshake:

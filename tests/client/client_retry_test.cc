@@ -139,6 +139,41 @@ TEST(ClientRetryTest, GoesOnToTheNextServer) {
   EXPECT_GE(draining.calls(), 1);
 }
 
+TEST(ClientRetryTest, PassesOverAServerThatDoesNotServe) {
+  FakeService leaving;
+  leaving.SetHealth(grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  const FakeService ready;
+  for (const std::vector<std::string>& servers :
+       {std::vector<std::string>{leaving.address(), ready.address()},
+        {absl::StrCat("ipv4:", leaving.address(), ",", ready.address())}}) {
+    const int before = ready.calls();
+    const Client client(Options(servers));
+    for (int i = 0; i < 6; ++i) EXPECT_TRUE(client.GetModel().ok());
+    EXPECT_EQ(ready.calls(), before + 6);
+  }
+  EXPECT_EQ(leaving.calls(), 0);
+}
+
+TEST(ClientRetryTest, AsksAServerThatDoesNotServeWhereThereIsNoOther) {
+  FakeService service;
+  service.SetHealth(grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  const Client client(Options({service.address()}));
+
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(client.GetModel().ok());
+  EXPECT_TRUE(client.PredictAsync({{}, {{2}, std::vector<float>{1, 2}}}).get().ok());
+
+  EXPECT_EQ(*client.Health(), ServingStatus::kNotServing);
+}
+
+TEST(ClientRetryTest, TriesAgainWhatTheServersShutdownCancelled) {
+  FakeService service;
+  const Client client(Options({service.address()}));
+  service.FailNext(1, grpc::Status(grpc::StatusCode::CANCELLED, ""));
+
+  EXPECT_TRUE(client.GetModel().ok());
+  EXPECT_EQ(service.calls(), 2);
+}
+
 TEST(ClientRetryTest, PassesOverServersThatCannotBeReached) {
   const FakeService service;
   const Client client(Options({Nowhere(), service.address(), Nowhere()}));

@@ -1,10 +1,12 @@
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <array>
 #include <chrono>
 #include <future>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -186,6 +188,45 @@ TEST(MetricsTest, CountsCancelledAndExpiredCallsOnce) {
   EXPECT_EQ(predict.handled(absl::StatusCode::kCancelled) + expired, 5);
   EXPECT_EQ(server.server().rpc_metrics().rejected(Rejection::kDeadlinePassed), expired);
   EXPECT_EQ(server.model().answered_rows(RowPurpose::kPredict), 1);
+}
+
+/// Calls a method with bytes that are no request of it.
+grpc::Status CallWith(FakeModelServer& server, const std::string& method,
+                      const std::string& bytes) {
+  const grpc::Slice slice(bytes);
+  grpc::GenericStub stub(server.Channel());
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const auto call = stub.PrepareUnaryCall(&context, method, grpc::ByteBuffer(&slice, 1), &queue);
+  call->StartCall();
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  call->Finish(&response, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  EXPECT_TRUE(queue.Next(&tag, &ok));
+  return status;
+}
+
+TEST(MetricsTest, CountsRequestsThatCannotBeParsed) {
+  FakeModelServer server;
+  v1::PredictRequest request;
+  *request.mutable_x() = Column({1, 2, 3});
+  std::string cut_short = request.SerializeAsString();
+  cut_short.pop_back();
+  // More than one read's worth.
+  const std::string large(100'000, '\xFF');
+  for (const std::string& bytes : {std::string("\xFF"), cut_short, large}) {
+    const grpc::Status status = CallWith(server, "/mdn.v1.MdnService/Predict", bytes);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(status.error_message(), "the request cannot be parsed");
+  }
+  const grpc::Status check = CallWith(server, "/grpc.health.v1.Health/Check", "\xFF");
+  EXPECT_EQ(check.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  const MethodMetrics& predict = Method(server, "Predict");
+  AwaitHandled(predict, 3);
+  EXPECT_EQ(predict.handled(absl::StatusCode::kInvalidArgument), 3);
+  AwaitHandled(Method(server, "Check", "grpc.health.v1.Health"), 1);
 }
 
 TEST(MetricsTest, CountsWhatIsRefusedWhileDraining) {

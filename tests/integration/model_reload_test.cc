@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -13,7 +15,9 @@
 #include <vector>
 
 #include "tests/integration/repository_server.h"
+#include "tests/support/await.h"
 #include "tests/support/connected_channel.h"
+#include "tests/support/scrape.h"
 
 // Longer runs: TEST_RELOADS=200 TEST_CALLERS=32 model_reload_test
 
@@ -111,8 +115,17 @@ class ModelReloadTest : public testing::Test {
     not_finite.replace(not_finite.size() - 4, 4, std::string("\0\0\xc0\x7f", 4));
     std::string flipped = even_network_;
     flipped[flipped.size() - 9] ^= 1;
+    std::string infinite = even_network_;
+    infinite.replace(infinite.size() - 4, 4, std::string("\0\0\x80\x7f", 4));
     const std::string sum(64, '0');
     return {
+        {"", {}, "model.safetensors: "},
+        {even_network_ + "x", {}, "model.safetensors: "},
+        {"PK\x03\x04 is how another format begins", {}, "model.safetensors: "},
+        {infinite, {}, "weights must be finite"},
+        {even_network_, {{"model.json", "{"}}, "model.json"},
+        {even_network_, {{"golden.json", "[]"}}, "golden.json"},
+        {even_network_, {{"SHA256SUMS", sum + "  model.json\n"}}, "SHA256SUMS"},
         {corrupt, {}, "model.safetensors: "},
         {even_network_.substr(0, even_network_.size() / 2), {}, "model.safetensors: "},
         {not_finite, {}, "weights must be finite"},
@@ -165,10 +178,31 @@ TEST_F(ModelReloadTest, ReloadsUnderLoadWithoutAFailedCallOrAWrongBit) {
             << after_ten / 1024 << " KiB after ten, " << after_all / 1024 << " KiB after all\n";
 }
 
+TEST_F(ModelReloadTest, EachKindOfBadVersionIsRefusedWithItsReasonAndCounted) {
+  Publish(1);
+  RepositoryServer server(repository_, {"--repository_settle=0s", "--metrics_listen=127.0.0.1:0"});
+  const std::string line = server.process().ReadLine();
+  const std::string monitoring = line.substr(line.rfind(' ') + 1);
+  ASSERT_TRUE(server.AwaitVersion(1));
+  int refused = 0;
+  for (const BadVersion& bad : BadVersions()) {
+    repository_.Publish("wind", 2, bad.checkpoint, bad.others);
+    EXPECT_THAT(server.AwaitState("wind", 2, v1::MODEL_STATE_FAILED), HasSubstr(bad.reason));
+    EXPECT_EQ(Answers::Ask(server.stub(), 0).version, 1);
+    EXPECT_EQ(HttpGet(monitoring, "/readyz").status, 200);
+    const std::string text = HttpGet(monitoring, "/metrics").body;
+    EXPECT_EQ(Sample(text, "mdn_reload_total{result=\"failure\"}"), ++refused) << bad.reason;
+    repository_.Remove("wind", 2);
+    EXPECT_TRUE(Await([&] { return server.Index().models_size() == 1; }));
+  }
+  EXPECT_GE(refused, 12);
+}
+
 TEST_F(ModelReloadTest, AServerThatWasKilledWhileItReloadedServesAgain) {
   Publish(1);
   std::mt19937 random(1);
   int64_t version = 1;
+  std::chrono::steady_clock::duration longest{0};
   for (int i = 0; i < FromEnvironment("TEST_KILLS", 5); ++i) {
     {
       RepositoryServer server(repository_, {"--repository_settle=0s"});
@@ -180,10 +214,14 @@ TEST_F(ModelReloadTest, AServerThatWasKilledWhileItReloadedServesAgain) {
       server.process().Signal(SIGKILL);
       server.process().Wait();
     }
+    const auto begin = std::chrono::steady_clock::now();
     RepositoryServer server(repository_);
     ASSERT_TRUE(server.AwaitVersion(version));
+    longest = std::max(longest, std::chrono::steady_clock::now() - begin);
     EXPECT_TRUE((version % 2 == 0 ? even_ : odd_).Fits(0, Answers::Ask(server.stub(), 0).bytes));
   }
+  std::cout << "the longest way back took "
+            << std::chrono::duration_cast<std::chrono::milliseconds>(longest).count() << " ms\n";
 }
 
 }  // namespace

@@ -5,11 +5,15 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 
+#include "model/checkpoint/checkpoint_file.h"
 #include "tests/integration/repository_server.h"
 #include "tests/support/await.h"
+#include "tests/support/scrape.h"
 
 namespace mdn {
 namespace {
@@ -110,6 +114,75 @@ TEST_F(ModelRepositoryProgramTest, LoadsAndUnloadsByNameAndHealthFollows) {
   EXPECT_EQ(server.Health(""), HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(server.Load("../wind").error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(server.Load("rain").error_message(), "name: the model repository holds no such model");
+}
+
+TEST_F(ModelRepositoryProgramTest, WithTokensOnlyTheRoleAdministerLoadsAndUnloads) {
+  const std::string caller = "0123456789abcdef-caller";
+  const std::string administrator = "0123456789abcdef-operator";
+  const TemporaryDirectory secrets;
+  const std::string tokens =
+      secrets.Write("tokens.json", R"({"caller": {"token": ")" + caller + R"(", "roles": ["call"]},
+                         "operator": {"token": ")" +
+                                       administrator + R"(", "roles": ["administer"]}})");
+  Publish("wind", 1);
+  RepositoryServer server(repository_, {"--repository_mode=explicit", "--token_file=" + tokens});
+  EXPECT_EQ(server.Load("wind").error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(server.Load("wind", caller).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(server.Health("wind"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_TRUE(server.Load("wind", administrator).ok());
+  EXPECT_EQ(server.Health("wind"), HealthCheckResponse::SERVING);
+  EXPECT_EQ(server.Unload("wind").error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(server.Unload("wind", caller).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(server.Health("wind"), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(server.Unload("wind", administrator).ok());
+  EXPECT_EQ(server.Health("wind"), HealthCheckResponse::NOT_SERVING);
+}
+
+TEST_F(ModelRepositoryProgramTest, ServesTorchScriptWhereThatIsAllowed) {
+  const std::string script =
+      ReadRegularFile(MDN_TEST_DATA "/small_torchscript.ts", 1 << 20).value();
+  repository_.Write("wind/1/model.ts", script);
+  {
+    RepositoryServer server(repository_);
+    EXPECT_THAT(server.AwaitState("wind", 1, v1::MODEL_STATE_FAILED),
+                HasSubstr("--allow_torchscript"));
+  }
+  RepositoryServer server(repository_, {"--allow_torchscript", "--repository_settle=0s"});
+  ASSERT_TRUE(server.AwaitHealth("wind", HealthCheckResponse::SERVING));
+  repository_.Write("wind/.2/model.ts", script);
+  std::filesystem::rename(repository_.path() + "/wind/.2", repository_.path() + "/wind/2");
+  EXPECT_EQ(server.AwaitState("wind", 2, v1::MODEL_STATE_READY), "");
+  grpc::ClientContext context;
+  v1::GetModelRequest request;
+  v1::ModelInfo info;
+  EXPECT_TRUE(server.stub().GetModel(&context, request, &info).ok());
+  EXPECT_EQ(info.model().version(), 2);
+  EXPECT_EQ(info.engine(), "torch");
+  EXPECT_EQ(info.format(), "torchscript");
+}
+
+TEST_F(ModelRepositoryProgramTest, TheSeriesOfAModelGoWithIt) {
+  Publish("wind", 1);
+  RepositoryServer server(repository_, {"--repository_mode=explicit", "--allow_administration",
+                                        "--metrics_listen=127.0.0.1:0"});
+  const std::string line = server.process().ReadLine();
+  const std::string monitoring = line.substr(line.rfind(' ') + 1);
+  const auto series = [&monitoring] {
+    std::set<std::string> names;
+    std::istringstream text(HttpGet(monitoring, "/metrics").body);
+    for (std::string each; std::getline(text, each);) {
+      if (each.find("{model=\"wind\"") != std::string::npos)
+        names.insert(each.substr(0, each.find('{')));
+    }
+    return names;
+  };
+  EXPECT_TRUE(server.Load("wind").ok());
+  EXPECT_EQ(server.VersionThatAnswers("wind"), 1);
+  EXPECT_THAT(series(), testing::IsSupersetOf({"mdn_rows_total", "mdn_model_info", "mdn_queue_rows",
+                                               "mdn_evaluate_seconds_count"}));
+  EXPECT_TRUE(server.Unload("wind").ok());
+  // The state of what could be loaded stays.
+  EXPECT_TRUE(Await([&] { return series() == std::set<std::string>{"mdn_model_state"}; }));
 }
 
 TEST_F(ModelRepositoryProgramTest, SighupLooksAgain) {

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <fstream>
@@ -10,6 +12,7 @@
 
 #include "client/load/generator.h"
 #include "client/load/workload.h"
+#include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/support/await.h"
 #include "tests/support/child_process.h"
 #include "tests/support/monitored_server.h"
@@ -82,6 +85,32 @@ TEST(MonitoringTest, PrometheusAcceptsTheMetrics) {
   EXPECT_EQ(pclose(promtool), 0) << output;
   EXPECT_EQ(output, "");
   std::remove(file.c_str());
+}
+
+TEST(MonitoringTest, NamesOfModelsThatDoNotExistMakeNoSeries) {
+  MonitoredServer server;
+  const auto stub = v1::MdnService::NewStub(
+      grpc::CreateChannel(server.process().address(), grpc::InsecureChannelCredentials()));
+  const auto ask = [&stub](const std::string& model) {
+    grpc::ClientContext context;
+    v1::PredictRequest request;
+    request.mutable_model()->set_name(model);
+    v1::PredictResponse response;
+    EXPECT_EQ(stub->Predict(&context, request, &response).error_code(),
+              grpc::StatusCode::NOT_FOUND);
+  };
+  const auto series = [&server] {
+    const std::string text = server.Get("/metrics").body;
+    EXPECT_THAT(text, Not(HasSubstr("nobody")));
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  ask("nobody");
+  const auto before = series();
+  constexpr int kNames = 10'000;
+  for (int i = 1; i < kNames; ++i) ask("nobody" + std::to_string(i));
+  EXPECT_EQ(series(), before);
+  EXPECT_LE(before, 2000);
+  EXPECT_EQ(Sample(server.Get("/metrics").body, Series("NotFound")), kNames);
 }
 
 TEST(MonitoringTest, TellsOfTheModelTheBuildAndTheProcess) {

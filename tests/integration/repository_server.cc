@@ -29,6 +29,10 @@ Answers::Answer Finish(const grpc::Status& status, Response& response) {
   return answer;
 }
 
+void Bear(const std::string& token, grpc::ClientContext& context) {
+  if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+}
+
 }  // namespace
 
 std::string RepositoryOnDisk::Network(uint64_t seed) {
@@ -139,16 +143,18 @@ v1::IndexResponse RepositoryServer::Index() {
   return response;
 }
 
-grpc::Status RepositoryServer::Load(const std::string& model) {
+grpc::Status RepositoryServer::Load(const std::string& model, const std::string& token) {
   grpc::ClientContext context;
+  Bear(token, context);
   v1::LoadRequest request;
   request.set_name(model);
   v1::LoadResponse response;
   return repository_->Load(&context, request, &response);
 }
 
-grpc::Status RepositoryServer::Unload(const std::string& model) {
+grpc::Status RepositoryServer::Unload(const std::string& model, const std::string& token) {
   grpc::ClientContext context;
+  Bear(token, context);
   v1::UnloadRequest request;
   request.set_name(model);
   v1::UnloadResponse response;

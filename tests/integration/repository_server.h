@@ -75,8 +75,9 @@ class RepositoryServer {
   /// Waits until the version stands so, and returns its reason.
   std::string AwaitState(const std::string& model, int64_t version, v1::ModelState state);
   v1::IndexResponse Index();
-  grpc::Status Load(const std::string& model);
-  grpc::Status Unload(const std::string& model);
+  /// With the bearer's token, if there is one.
+  grpc::Status Load(const std::string& model, const std::string& token = "");
+  grpc::Status Unload(const std::string& model, const std::string& token = "");
   grpc::health::v1::HealthCheckResponse::ServingStatus Health(const std::string& service);
   /// Returns when the service's health is that.
   bool AwaitHealth(const std::string& service,

@@ -309,6 +309,51 @@ TEST_F(SecurityTest, TokensOfServerAndClientChangeWhileTheyRun) {
   EXPECT_TRUE(await(absl::StatusCode::kOk));
 }
 
+/// A stream of the bearer of a token.
+class BearersStream {
+ public:
+  BearersStream(const std::string& address, const std::string& token)
+      : stub_(v1::MdnService::NewStub(
+            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
+    context_.AddMetadata("authorization", "Bearer " + token);
+    stream_ = stub_->Stream(&context_);
+  }
+  /// Whether a request is answered; else the stream has ended.
+  bool Ask() {
+    v1::StreamRequest message;
+    v1::StreamedRequest& request = *message.add_requests();
+    request.set_id(1);
+    request.mutable_predict()->mutable_x()->add_shape(1);
+    request.mutable_predict()->mutable_x()->add_values(0.5f);
+    v1::StreamResponse response;
+    return stream_->Write(message) && stream_->Read(&response) && response.responses(0).id() == 1;
+  }
+  grpc::Status Finish() { return stream_->Finish(); }
+
+ private:
+  const std::unique_ptr<v1::MdnService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::StreamRequest, v1::StreamResponse>> stream_;
+};
+
+TEST_F(SecurityTest, AStreamEndsAtItsFirstMessageAfterItsTokenHasGone) {
+  const std::string list =
+      folder_.Write("tokens.json",
+                    R"({"caller": {"token": "0123456789abcdef-caller", "roles": ["call"]},
+          "stays": {"token": "0123456789abcdef-next-caller", "roles": ["call"]}})");
+  const ServerProcess server("ex_1d.pt", {"--token_file=" + list});
+  BearersStream stream(server.address(), kCaller);
+  BearersStream other(server.address(), kNextCaller);
+  EXPECT_TRUE(stream.Ask());
+  EXPECT_TRUE(other.Ask());
+  EXPECT_TRUE(stream.Ask());
+  folder_.Write("tokens.json", TokenList(kNextCaller));
+  EXPECT_TRUE(server.AwaitError("the list of tokens was read again"));
+  EXPECT_TRUE(Await([&] { return !stream.Ask(); }));
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_TRUE(other.Ask());
+}
+
 TEST_F(SecurityTest, SaysThatANetworkCanListen) {
   ServerProcess server("ex_1d.pt", {"--listen=0.0.0.0:0"});
   server.Signal(SIGTERM);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "google/rpc/error_details.pb.h"
+#include "server/observability/rejection.h"
 #include "tests/integration/fake_model_server.h"
 #include "tests/support/await.h"
 
@@ -349,6 +350,7 @@ TEST(StreamTest, AFullQueueRefusesWithRetryInfo) {
   ASSERT_EQ(error.details_size(), 1);
   ASSERT_TRUE(error.details(0).UnpackTo(&retry));
   EXPECT_GT(retry.retry_delay().nanos(), 0);
+  EXPECT_EQ(server.server().rpc_metrics().rejected(Rejection::kQueueFull), 1);
   server.engine().Release();
   EXPECT_EQ(stream.Read().id(), 1u);
 }

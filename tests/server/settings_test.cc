@@ -83,9 +83,20 @@ TEST_F(SettingsTest, LeavesVariablesOfOthersAlone) {
   EXPECT_TRUE(SetFromEnvironment(
                   {"HOME=/", "MDN_CLIENT_SERVER=a:1", "MDN_SERVER_SERVICE_HOST=10.0.0.1",
                    "MDN_SERVER_SERVICE_PORT_GRPC=50051", "MDN_SERVER_PORT=tcp://10.0.0.1:50051",
+                   "MDN_SERVER_SERVICE_PORT=50051", "MDN_SERVER_PORT_50051_TCP=tcp://10.0.0.1:1",
+                   "MDN_SERVER_PORT_50051_TCP_PROTO=tcp", "MDN_SERVER_PORT_50051_TCP_PORT=50051",
                    "MDN_SERVER_PORT_50051_TCP_ADDR=10.0.0.1"},
                   kThisFile)
                   .ok());
+}
+
+TEST_F(SettingsTest, RefusesWhatOnlyLooksLikeAVariableOfKubernetes) {
+  for (const char* const variable :
+       {"MDN_METRICS_PORT=9464", "MDN_PORT=tcp://10.0.0.1:50051", "MDN_SERVICE_PORT=1",
+        "MDN_LISTEN_PORT_=1", "MDN_LISTEN_PORT_GRPC=1", "MDN_SERVER_SERVICE_PORT_GRPC=any"}) {
+    EXPECT_EQ(SetFromEnvironment({variable}, kThisFile).code(), absl::StatusCode::kInvalidArgument)
+        << variable;
+  }
 }
 
 TEST_F(SettingsTest, RefusesAnUnknownVariableAndNamesTheNearest) {

@@ -325,6 +325,19 @@ class FakeService::Mdn final : public v1::MdnService::CallbackService {
   World& world_;
 };
 
+/// A watch that tells one status and stays until its caller goes.
+class HeldWatch final : public grpc::ServerWriteReactor<grpc::health::v1::HealthCheckResponse> {
+ public:
+  explicit HeldWatch(const grpc::health::v1::HealthCheckResponse& response) : response_(response) {
+    StartWrite(&response_);
+  }
+  void OnCancel() override { Finish(grpc::Status::CANCELLED); }
+  void OnDone() override { delete this; }
+
+ private:
+  const grpc::health::v1::HealthCheckResponse response_;
+};
+
 class FakeService::Health final : public grpc::health::v1::Health::CallbackService {
  public:
   explicit Health(World& world) : world_(world) {}
@@ -338,6 +351,14 @@ class FakeService::Health final : public grpc::health::v1::Health::CallbackServi
       }
       return world_.CheckHealth(answer);
     });
+  }
+
+  grpc::ServerWriteReactor<grpc::health::v1::HealthCheckResponse>* Watch(
+      grpc::CallbackServerContext* /*context*/,
+      const grpc::health::v1::HealthCheckRequest* /*request*/) override {
+    grpc::health::v1::HealthCheckResponse response;
+    world_.Locked([&](World& world) { world.CheckHealth(&response); });
+    return new HeldWatch(response);
   }
 
  private:

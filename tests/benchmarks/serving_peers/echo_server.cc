@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -35,45 +36,60 @@ constexpr int kListeningCallsPerMethod = 16;
 constexpr int64_t kMaxCalls = 1024;
 constexpr int64_t kMaxBytes = int64_t{256} << 20;
 
-struct EchoService {
-  v1::MdnService::AsyncService service;
-  EchoModel model;
-};
-
 using Queue = grpc::ServerCompletionQueue;
 
 template <class Response>
 using Writer = grpc::ServerAsyncResponseWriter<Response>;
-using Service = v1::MdnService::AsyncService;
 
-void Await(Service& service, grpc::ServerContext* context, v1::PredictRequest* request,
-           Writer<v1::PredictResponse>* writer, Queue* queue, void* tag) {
-  service.RequestPredict(context, request, writer, queue, queue, tag);
-}
-void Await(Service& service, grpc::ServerContext* context, v1::SampleRequest* request,
-           Writer<v1::SampleResponse>* writer, Queue* queue, void* tag) {
-  service.RequestSample(context, request, writer, queue, queue, tag);
-}
-void Await(Service& service, grpc::ServerContext* context, v1::LogLikelihoodRequest* request,
-           Writer<v1::LogLikelihoodResponse>* writer, Queue* queue, void* tag) {
-  service.RequestLogLikelihood(context, request, writer, queue, queue, tag);
-}
-void Await(Service& service, grpc::ServerContext* context, v1::GetModelRequest* request,
-           Writer<v1::ModelInfo>* writer, Queue* queue, void* tag) {
-  service.RequestGetModel(context, request, writer, queue, queue, tag);
-}
+/// Requests and responses are protobuf's messages, which gRPC parses and writes.
+class EchoMethods {
+ public:
+  template <class Request, class Response>
+  void RequestUnary(int /*method*/, grpc::ServerContext* context, ArrivingRequest<Request>* request,
+                    Writer<Response>* writer, Queue* queue, void* tag) {
+    Await(context, &request->message(), writer, queue, tag);
+  }
+  grpc::Service& grpc_service() { return service_; }
+
+ private:
+  void Await(grpc::ServerContext* context, v1::PredictRequest* request,
+             Writer<v1::PredictResponse>* writer, Queue* queue, void* tag) {
+    service_.RequestPredict(context, request, writer, queue, queue, tag);
+  }
+  void Await(grpc::ServerContext* context, v1::SampleRequest* request,
+             Writer<v1::SampleResponse>* writer, Queue* queue, void* tag) {
+    service_.RequestSample(context, request, writer, queue, queue, tag);
+  }
+  void Await(grpc::ServerContext* context, v1::LogLikelihoodRequest* request,
+             Writer<v1::LogLikelihoodResponse>* writer, Queue* queue, void* tag) {
+    service_.RequestLogLikelihood(context, request, writer, queue, queue, tag);
+  }
+  void Await(grpc::ServerContext* context, v1::GetModelRequest* request,
+             Writer<v1::ModelInfo>* writer, Queue* queue, void* tag) {
+    service_.RequestGetModel(context, request, writer, queue, queue, tag);
+  }
+
+  v1::MdnService::AsyncService service_;
+};
+
+class EchoService {
+ public:
+  explicit EchoService(EchoModel model) : model_(std::move(model)) {}
+  EchoMethods& async_service() { return methods_; }
+  const EchoModel& model() const { return model_; }
+
+ private:
+  const EchoModel model_;
+  EchoMethods methods_;
+};
 
 template <class RequestType, class ResponseType>
 struct EchoRpc {
   using Request = RequestType;
   using Response = ResponseType;
-  static constexpr RpcMethod kMethod{"echo", "Echo"};
-  static void Listen(EchoService& echo, grpc::ServerContext* context, Request* request,
-                     Writer<Response>* writer, Queue* queue, void* tag) {
-    Await(echo.service, context, request, writer, queue, tag);
-  }
+  static constexpr RpcMethod kMethod{"mdn.v1.MdnService", "Predict"};
   static absl::Status Answer(const EchoService& echo, const Request& request, Response& response) {
-    Echo(echo.model, request, response);
+    Echo(echo.model(), request, response);
     return absl::OkStatus();
   }
 };
@@ -102,15 +118,14 @@ class NothingGathered final : public Gathered {
 int Serve() {
   RaiseOpenFileLimit();
   StopDeadlockDetection();
-  EchoService echo;
-  echo.model = {absl::GetFlag(FLAGS_model_name), absl::GetFlag(FLAGS_dim_in),
-                absl::GetFlag(FLAGS_components), absl::GetFlag(FLAGS_dims)};
+  EchoService echo({absl::GetFlag(FLAGS_model_name), absl::GetFlag(FLAGS_dim_in),
+                    absl::GetFlag(FLAGS_components), absl::GetFlag(FLAGS_dims)});
   grpc::ServerBuilder builder;
-  SecureTransport(builder, Limits());
+  SecureTransport(builder, Limits(), ConnectionLimits());
   for (const std::string& address : absl::GetFlag(FLAGS_listen)) {
     builder.AddListeningPort(address, grpc::InsecureServerCredentials());
   }
-  builder.RegisterService(&echo.service);
+  builder.RegisterService(&echo.async_service().grpc_service());
   std::vector<std::unique_ptr<Queue>> queues;
   for (int i = 0; i < absl::GetFlag(FLAGS_queues); ++i) {
     queues.push_back(builder.AddCompletionQueue());

@@ -141,9 +141,9 @@ TEST(BatcherTest, TasksThatWereQueuedAreEvaluatedTogetherWhenAsked) {
   const FakeEngine engine;
   Batcher batcher(engine, Limits(4));
   RecordingTask a(7), b(8, 2), c(20);
-  EXPECT_FALSE(batcher.Enqueue(a));
-  EXPECT_FALSE(batcher.Enqueue(b));
-  EXPECT_TRUE(batcher.Enqueue(c)) << "a full batch waits";
+  EXPECT_FALSE(batcher.Enqueue(a, AtMicrosecond(0)));
+  EXPECT_FALSE(batcher.Enqueue(b, AtMicrosecond(0)));
+  EXPECT_TRUE(batcher.Enqueue(c, AtMicrosecond(0))) << "a full batch waits";
   EXPECT_THAT(engine.batch_sizes(), ElementsAre());
   batcher.Evaluate();
   EXPECT_TRUE(a.succeeded() && b.succeeded() && c.succeeded());
@@ -161,7 +161,7 @@ TEST(BatcherTest, ExpectsWhatWaitsToTakeAsLongAsWhatCameBefore) {
   first.on_consume = [&now] { now = 500; };
   batcher.Submit(first);
   EXPECT_EQ(batcher.ExpectedWork(), std::chrono::microseconds(0));
-  batcher.Enqueue(second);
+  batcher.Enqueue(second, AtMicrosecond(now));
   EXPECT_EQ(batcher.ExpectedWork(), std::chrono::microseconds(1500));
   batcher.Evaluate();
 }

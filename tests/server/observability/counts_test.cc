@@ -33,6 +33,12 @@ TEST(CountsTest, LosesNothingThatManyThreadsAdd) {
   EXPECT_EQ(counts.Sum(1), -3 * kThreads * kAdditions);
 }
 
+TEST(CountsTest, KeepsWhatThreadsAddedThatHaveEnded) {
+  Counts counts;
+  for (int i = 0; i < 300; ++i) std::thread([&counts] { counts.Add(0); }).join();
+  EXPECT_EQ(counts.Sum(), 300);
+}
+
 TEST(CountsTest, CanBeReadWhileThreadsAdd) {
   Counts counts;
   std::thread adding([&counts] {

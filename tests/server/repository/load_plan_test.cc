@@ -31,11 +31,12 @@ class LoadPlanTest : public testing::Test {
   /// The files that a look finds from now on, by version.
   void See(std::map<int64_t, std::string> versions) {
     listing_.versions = std::move(versions);
-    Observe(&listing_, now_, model_);
+    Observe(&listing_, now_, timing_, model_);
   }
   void SetPolicy(absl::StatusOr<VersionPolicy> policy) {
     listing_.policy = std::move(policy);
-    Observe(&listing_, now_, model_);
+    listing_.has_policy_file = true;
+    Observe(&listing_, now_, timing_, model_);
   }
   LoadPlan Now() const { return Plan(model_, now_, timing_); }
   std::vector<int64_t> Loads() const { return Now().load; }
@@ -96,6 +97,44 @@ TEST_F(LoadPlanTest, LoadsWhatThePolicyChooses) {
   EXPECT_THAT(Loads(), ElementsAre(3, 1));
   SetPolicy(Named({}));
   EXPECT_THAT(Loads(), IsEmpty());
+}
+
+TEST_F(LoadPlanTest, APolicyThatIsGoneForAMomentCounts) {
+  timing_.settle = seconds(1);
+  SetPolicy(Named({1, 2}));
+  See({{1, "a"}, {2, "b"}, {3, "c"}});
+  now_ += seconds(1);
+  Agree();
+  const auto take_policy_away = [this] {
+    listing_.policy = VersionPolicy();
+    listing_.has_policy_file = false;
+    See(listing_.versions);
+  };
+  take_policy_away();
+  now_ += milliseconds(999);
+  take_policy_away();
+  EXPECT_THAT(Loads(), IsEmpty());
+  EXPECT_THAT(Unloads(), IsEmpty());
+  EXPECT_EQ(Now().next_look, now_ + milliseconds(1));
+  SetPolicy(Named({1, 2}));
+  EXPECT_EQ(Now().next_look, SteadyTime::max());
+
+  take_policy_away();
+  now_ += seconds(1);
+  take_policy_away();
+  EXPECT_THAT(Loads(), ElementsAre(3));
+}
+
+TEST_F(LoadPlanTest, WhoAsksAgainNeedNotWaitForAPolicyThatIsGone) {
+  timing_.settle = seconds(1);
+  SetPolicy(Named({1}));
+  See({{1, "a"}, {2, "b"}});
+  listing_.policy = VersionPolicy();
+  listing_.has_policy_file = false;
+  See(listing_.versions);
+  TryAgain(model_);
+  See(listing_.versions);
+  EXPECT_THAT(Loads(), ElementsAre(2));
 }
 
 TEST_F(LoadPlanTest, UnloadsTheOldVersionOnlyWhenTheNewOneIsReady) {
@@ -194,7 +233,7 @@ TEST_F(LoadPlanTest, TheLastVersionOutlivesItsFiles) {
   EXPECT_EQ(StatusOf(2)->state, ModelState::kReady);
   EXPECT_EQ(StatusOf(2)->reason, "its files are gone; it is served from memory");
   EXPECT_FALSE(StatusOf(1).has_value());
-  Observe(nullptr, now_, model_);  // The model's directory goes as well.
+  Observe(nullptr, now_, timing_, model_);  // The model's directory goes as well.
   EXPECT_THAT(Unloads(), IsEmpty());
 }
 

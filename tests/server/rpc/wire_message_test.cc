@@ -26,9 +26,9 @@ v1::Tensor Tensor(std::vector<int64_t> shape, std::vector<float> values) {
 std::string LogPiOnWire(const std::vector<int64_t>& shape, const std::vector<float>& values,
                         v1::TensorEncoding encoding) {
   WireMessage message;
-  message.Allocate(TensorFieldBytes(shape));
+  message.Allocate(TensorShape(shape).field_bytes());
   char* const numbers =
-      message.WriteTensor(v1::PredictResponse::kLogPiFieldNumber, shape, encoding);
+      message.WriteTensor(v1::PredictResponse::kLogPiFieldNumber, TensorShape(shape), encoding);
   if (!values.empty()) std::memcpy(numbers, values.data(), values.size() * sizeof(float));
   return Bytes(message);
 }
@@ -44,7 +44,7 @@ TEST(WireMessageTest, WritesTensorsAsProtobufDoes) {
   const std::vector<std::vector<int64_t>> shapes = {{},    {1},       {3},    {2, 2}, {127},
                                                     {128}, {300, 20}, {0, 4}, {5, 0}, {1, 1, 1, 1}};
   for (const std::vector<int64_t>& shape : shapes) {
-    std::vector<float> values(NumberCount(shape));
+    std::vector<float> values(TensorShape(shape).numbers());
     for (size_t i = 0; i < values.size(); ++i) values[i] = 0.25f * static_cast<float>(i) - 1;
     v1::PredictResponse expected;
     *expected.mutable_log_pi() = Tensor(shape, values);

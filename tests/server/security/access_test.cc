@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <memory>
 #include <string>
@@ -44,6 +45,29 @@ class AccessTest : public testing::Test {
 
   const CredentialFolder folder_;
 };
+
+TEST_F(AccessTest, AFileThatIsAPipeIsRefusedWithoutWaitingForAWriter) {
+  const std::string pipe = folder_.Path("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(Tokens::Read(pipe).status(),
+            absl::InvalidArgumentError(pipe + ": is no regular file, expected a file"));
+}
+
+TEST_F(AccessTest, TellsWhenTokensHaveChanged) {
+  folder_.Write("tokens.json", kTwoTokens);
+  const std::shared_ptr<Reloaded<Tokens>> tokens = Load();
+  const Access access(tokens);
+  const uint64_t before = access.revision();
+  tokens->Refresh();
+  EXPECT_EQ(access.revision(), before);
+  folder_.Write("tokens.json", "not tokens");
+  tokens->Refresh();
+  EXPECT_EQ(access.revision(), before);
+  folder_.Write("tokens.json", R"({"other": {"token": "0123456789abcdef", "roles": ["call"]}})");
+  tokens->Refresh();
+  EXPECT_NE(access.revision(), before);
+  EXPECT_EQ(Access().revision(), Access().revision());
+}
 
 TEST_F(AccessTest, WithoutTokensEverybodyMayCallAndNobodyAdminister) {
   EXPECT_TRUE(Access().Check("", Role::kCall).ok());

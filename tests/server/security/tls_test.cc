@@ -79,7 +79,8 @@ TEST_F(TlsTest, NamesTheFileThatIsMissing) {
   files_.client_ca = folder_.Path("none.pem");
   const auto identity = Read();
   EXPECT_EQ(identity.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(identity.status().message(), files_.client_ca + ": cannot be read");
+  EXPECT_EQ(identity.status().message(),
+            files_.client_ca + ": cannot open it: No such file or directory");
 }
 
 TEST_F(TlsTest, ABrokenPairNeverReplacesAGoodOne) {

@@ -1,0 +1,99 @@
+#include "server/rpc/gathered_tasks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tests/server/batching/recording_task.h"
+#include "tests/support/fake_engine.h"
+
+namespace mdn {
+namespace {
+
+using ::testing::ElementsAre;
+
+/// A model whose rows take as long as is said, by its batcher's clock.
+class GatheredTasksTest : public ::testing::Test {
+ protected:
+  void ServeRowsThatTake(std::chrono::microseconds time) {
+    auto engine = std::make_unique<FakeEngine>();
+    engine_ = engine.get();
+    Batcher::Options batching;
+    batching.now = [this] { return AtMicrosecond(now_); };
+    model_ = std::make_shared<ServedModel>(ModelDescription(), std::move(engine), batching);
+    tasks_.set_place(place_);
+    row_time_ = time.count();
+    Add(1);
+    tasks_.Finish();
+    tasks_.Rest();
+  }
+
+  void Add(int count) {
+    for (int i = 0; i < count; ++i) {
+      added_.push_back(std::make_unique<RecordingTask>(static_cast<float>(added_.size())));
+      added_.back()->on_consume = [this] { now_ += row_time_; };
+      tasks_.Add(model_, *added_.back(), AtMicrosecond(now_));
+    }
+  }
+
+  /// How many tasks are added until there are enough; -1 beyond 1000.
+  int64_t AddUntilFull() {
+    for (int64_t count = 1; count <= 1000; ++count) {
+      Add(1);
+      if (tasks_.full()) return count;
+    }
+    return -1;
+  }
+
+  PollingPlaces places_{1, std::chrono::hours(1)};
+  PollingPlace place_{places_};
+  FakeEngine* engine_ = nullptr;
+  std::vector<std::unique_ptr<RecordingTask>> added_;
+  std::shared_ptr<ServedModel> model_;
+  GatheredTasks tasks_;
+  int64_t now_ = 0;
+  int64_t row_time_ = 0;
+};
+
+TEST_F(GatheredTasksTest, QuickTasksWaitForMoreOfThemTheLongerTheServerIsBusy) {
+  ServeRowsThatTake(std::chrono::microseconds(1));
+  for (const int64_t expected : {4, 8, 16, 32, 64}) {
+    EXPECT_EQ(AddUntilFull(), expected);
+    EXPECT_TRUE(tasks_.Finish());
+    EXPECT_FALSE(tasks_.full());
+  }
+  EXPECT_THAT(engine_->batch_sizes(), ElementsAre(1, 4, 8, 16, 32, 64));
+}
+
+TEST_F(GatheredTasksTest, AfterARestQuickTasksWaitForFewAgain) {
+  ServeRowsThatTake(std::chrono::microseconds(1));
+  EXPECT_EQ(AddUntilFull(), 4);
+  tasks_.Finish();
+  tasks_.Rest();
+  EXPECT_EQ(AddUntilFull(), 4);
+  tasks_.Finish();
+}
+
+TEST_F(GatheredTasksTest, TasksThatAreNotQuickWaitForAFullBatch) {
+  ServeRowsThatTake(std::chrono::microseconds(3));
+  EXPECT_EQ(AddUntilFull(), Batcher::Options().max_batch_rows);
+  tasks_.Finish();
+}
+
+TEST_F(GatheredTasksTest, WhatIsGatheredIsEvaluatedWhenThereIsNoMore) {
+  ServeRowsThatTake(std::chrono::microseconds(1));
+  Add(3);
+  EXPECT_FALSE(tasks_.full());
+  EXPECT_TRUE(tasks_.small());
+  EXPECT_TRUE(tasks_.Finish());
+  EXPECT_FALSE(tasks_.Finish());
+  for (const auto& task : added_) EXPECT_TRUE(task->succeeded());
+}
+
+}  // namespace
+}  // namespace mdn
