@@ -131,6 +131,16 @@ class KubernetesTest(unittest.TestCase):
         self.assertEqual(self.container["args"][2].split("=")[0], "--model_repository")
 
 
+class ProxyTest(unittest.TestCase):
+    def test_the_lame_duck_is_longer_than_the_proxy_takes_to_notice(self):
+        config = (DEPLOY / "haproxy.cfg").read_text()
+        interval, falls = re.search(r"check inter (\d+)ms fall (\d+)", config).groups()
+        printed = subprocess.run([SERVER, "--model=m", "--print_config"], capture_output=True,
+                                 text=True, check=True).stdout
+        lame_duck = re.search(r'"lame_duck": "(\w+)"', printed).group(1)
+        self.assertGreater(1000 * seconds(lame_duck), 2 * int(interval) * int(falls))
+
+
 class ComposeTest(unittest.TestCase):
     def setUp(self):
         self.compose, = documents(DEPLOY / "compose.yaml")

@@ -31,18 +31,21 @@ def parse_arguments():
     parser.add_argument("--only", type=lambda text: text.split(","), default=[],
                         help="scenarios, separated by commas: " + ", ".join(names))
     parser.add_argument("--rounds", type=int, help="default 7; 2 with --quick")
-    parser.add_argument("--seconds", type=float, help="of each run; default 3; 0.4 with --quick")
+    parser.add_argument("--seconds", type=float, help="of each run; default 1; 0.4 with --quick")
     parser.add_argument("--widths", type=lambda text: [int(w) for w in text.split(",")],
                         default=[], help="of the hidden layers, of 50,128,512,1024")
     parser.add_argument("--soak", type=float, metavar="SECONDS",
                         help="only this: watch the server's memory for so long at saturation")
+    parser.add_argument("--report", type=lambda text: text.split(","), default=[],
+                        metavar="FILE,...", help="measure nothing: report what these results.json "
+                        "of several runs tell together")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the servers")
     options = parser.parse_args()
     unknown = set(options.only) - set(names)
     if unknown:
         parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
     options.rounds = options.rounds or (2 if options.quick else 7)
-    options.seconds = options.seconds or (0.4 if options.quick else 3)
+    options.seconds = options.seconds or (0.4 if options.quick else 1)
     return options
 
 
@@ -61,19 +64,43 @@ def machine():
             "commit": commit, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
-def measure(options, folder):
-    processors = Processors()
-    run = Run(options, processors, Load(processors), folder,
-              lambda text: print(f"serving: {text}", file=sys.stderr, flush=True))
+def measure(run):
+    options = run.options
     if options.soak:
         probes.soak(run, options.soak)
-        return run
+        return
     run.scenarios([s for s in scenarios.SCENARIOS if chosen(options, s)])
     if not options.only or "allocations" in options.only:
         probes.allocations(run, 2000 if options.quick else 20000)
     if not options.only or "idle" in options.only:
         probes.idle(run, 5, 2 if options.quick else 50)
-    return run
+
+
+def make_run(options, folder):
+    subprocess.run(["/usr/bin/python3", PEERS / "make_models.py", folder,
+                    "50", "128", "512", "1024"], check=True,
+                   env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    processors = Processors()
+    return Run(options, processors, Load(processors), folder,
+               lambda text: print(f"serving: {text}", file=sys.stderr, flush=True))
+
+
+def measure_and_write(options, path):
+    with tempfile.TemporaryDirectory(prefix="mdn_serving_") as folder:
+        run = make_run(options, pathlib.Path(folder))
+        begin = time.monotonic()
+        try:
+            measure(run)
+        finally:  # What was measured until then is as good.
+            path.write_text(json.dumps({"machine": machine(), "options": vars(options),
+                                        "results": run.results}, indent=1))
+            print(f"serving: {time.monotonic() - begin:.0f} s; runs that something disturbed: "
+                  f"{run.load.disturbed}; wrote {path}", file=sys.stderr)
+
+
+def measured(files):
+    return Results([result for file in files
+                    for result in json.loads(pathlib.Path(file).read_text())["results"]])
 
 
 def main():
@@ -84,20 +111,13 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     output = ROOT / "build" / "benchmarks" / "serving"
     output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mdn_serving_") as name:
-        folder = pathlib.Path(name)
-        subprocess.run(["/usr/bin/python3", PEERS / "make_models.py", folder,
-                        "50", "128", "512", "1024"], check=True,
-                       env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
-        begin = time.monotonic()
-        run = measure(options, folder)
-    results = Results(run.results)
+    files = options.report
+    if not files:
+        files = [output / "results.json"]
+        measure_and_write(options, files[0])
+    results = measured(files)
     print(report.text(results))
-    (output / "results.json").write_text(json.dumps(
-        {"machine": machine(), "options": vars(options), "results": run.results}, indent=1))
     report.picture(results, output / "cpu_per_request.png")
-    print(f"\n{time.monotonic() - begin:.0f} s; runs that something disturbed: "
-          f"{run.load.disturbed}; {output}/results.json, cpu_per_request.png")
 
 
 if __name__ == "__main__":

@@ -110,12 +110,13 @@ def bulk_and_streams(results):
     def make(width, tag):
         yield Figure(f"1024 rows: rows/s / echo, {tag}",
                      results.ratio("bulk", width, OURS, ECHO, ROWS), 0.7, 0.9, False)
-        yield Figure(f"rows/s over streams / over calls, {tag}",
-                     quotient(results.median("streamed", width, OURS, ROWS),
-                              results.median("peak", width, OURS, ROWS)), 4, 10, False)
-        yield Figure(f"CPU per row over calls / over streams, {tag}",
-                     quotient(results.median("peak", width, OURS, CPU),
-                              results.median("streamed", width, OURS, CPU)))
+        for scenario, how in (("streamed", "512 under way"), ("streamed_full", "2048 under way")):
+            yield Figure(f"rows/s over streams / over calls, {how}, {tag}",
+                         quotient(results.median(scenario, width, OURS, ROWS),
+                                  results.median("peak", width, OURS, ROWS)), 4, 10, False)
+            yield Figure(f"CPU per row over calls / over streams, {how}, {tag}",
+                         quotient(results.median("peak", width, OURS, CPU),
+                                  results.median(scenario, width, OURS, CPU)))
         yield Figure(f"1000 draws: requests/s / echo, {tag}",
                      results.ratio("draws", width, OURS, ECHO, RATE), 0.8, 0.95, False)
 

@@ -107,21 +107,28 @@ def picture(results, path):
         medians = [results.median("saturated", width, s, CPU) for s in servers]
         lines.append(f"H={width} " + " ".join("?" if m is None else f"{m:.2f}" for m in medians))
     data.write_text("\n".join(lines) + "\n")
+    count, gap = len(servers), 1
     script = f"""
-      set terminal pngcairo size 1000,560 font "sans,11"
+      set terminal pngcairo size 1200,640 font "sans,11"
       set output "{path}"
       set datafile missing "?"
       set style data histograms
-      set style histogram clustered gap 2
+      set style histogram clustered gap {gap}
       set style fill solid 0.85 noborder
       set logscale y
       set yrange [1:*]
       set grid ytics lc rgb "#dddddd"
       set border 3
       set tics nomirror
-      set ylabel "server processor time per request, microseconds"
-      set key outside right top noenhanced
-      set title "64 requests under way, one row each; server on one processor"
-      plot for [i=2:{len(servers) + 1}] "{data}" using i:xtic(1) title columnheader(i)
+      set xrange [-0.6:{len(widths) - 0.4}]
+      set xlabel "width of the hidden layers"
+      set ylabel "server's processor time per request, microseconds"
+      set key outside bottom center horizontal noenhanced
+      set title "Predict of one row, 64 requests under way; server on one processor; less is better"
+      place(i) = (i - 1 - ({count} - 1) / 2.0) / ({count} + {gap})
+      short(x) = sprintf(x < 100 ? "%.1f" : "%.0f", x)
+      plot for [i=2:{count + 1}] "{data}" using i:xtic(1) title columnheader(i), \\
+           for [i=2:{count + 1}] "" using ($0 - 1 + place(i - 1)):i:(short(column(i))) \\
+             with labels offset 0,0.6 font "sans,9" notitle
     """
     subprocess.run(["gnuplot"], input=script, text=True, check=True)

@@ -54,6 +54,9 @@ SCENARIOS = (
     Scenario("streamed", "512 requests under way, one row each, over streams", (OURS,),
              {"concurrency": 512, "connections": 8, "stream": "true"},
              widths=(50, 128, 512, 1024)),
+    # As many as make the messages full.
+    Scenario("streamed_full", "2048 requests under way, one row each, over streams", (OURS,),
+             {"concurrency": 2048, "connections": 8, "stream": "true"}),
     Scenario("metrics", "64 requests under way, metrics once and 11 times", (OURS, METRICS),
              SATURATING, widths=(50,), quick_servers=(OURS, METRICS)),
     Scenario("one_caller", "one request under way",
