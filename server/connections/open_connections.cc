@@ -1,8 +1,12 @@
 #include "server/connections/open_connections.h"
 
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+
+#include <optional>
 
 #include "server/connections/file_descriptor.h"
 
@@ -24,6 +28,13 @@ void Disconnect(int descriptor) {
   sockaddr nowhere{};
   nowhere.sa_family = AF_UNSPEC;
   if (connect(descriptor, &nowhere, sizeof(nowhere)) != 0) shutdown(descriptor, SHUT_RDWR);
+}
+
+int64_t BytesReceivedOn(int descriptor) {
+  tcp_info information{};
+  socklen_t size = sizeof(information);
+  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &information, &size) != 0) return 0;
+  return static_cast<int64_t>(information.tcpi_bytes_received);
 }
 
 }  // namespace
@@ -84,6 +95,16 @@ int64_t OpenConnections::refused() const {
 int64_t OpenConnections::aborted() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return aborted_;
+}
+
+std::vector<std::pair<PeerAddress, int64_t>> OpenConnections::BytesReceived() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::pair<PeerAddress, int64_t>> received;
+  for (const auto& [descriptor, file] : files_) {
+    std::optional<PeerAddress> peer = PeerOf(descriptor);
+    if (peer.has_value()) received.emplace_back(*std::move(peer), BytesReceivedOn(descriptor));
+  }
+  return received;
 }
 
 void OpenConnections::ForgetEndedLocked() const {

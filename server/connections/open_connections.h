@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "server/connections/peer_address.h"
@@ -37,6 +39,8 @@ class OpenConnections {
   int64_t admitted() const;
   int64_t refused() const;
   int64_t aborted() const;
+  /// What has come so far from each peer over TCP.
+  std::vector<std::pair<PeerAddress, int64_t>> BytesReceived() const;
 
  private:
   void ForgetEndedLocked() const;

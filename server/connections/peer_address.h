@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace mdn {
 
@@ -14,6 +15,10 @@ struct PeerAddress {
 
   friend bool operator==(const PeerAddress& a, const PeerAddress& b) {
     return a.port == b.port && a.host == b.host;
+  }
+  template <class Hash>
+  friend Hash AbslHashValue(Hash hash, const PeerAddress& peer) {
+    return Hash::combine(std::move(hash), peer.host, peer.port);
   }
 };
 

@@ -15,7 +15,7 @@ class ResetBudget {
 
   static constexpr int64_t kMost = 4096;
   static constexpr int64_t kPerSecond = 500;
-  static constexpr std::chrono::seconds kLongestPause{10};
+  static constexpr std::chrono::seconds kLongestPause{30};
 
   /// From the first look on, whatever came before; and anew where nobody has looked for longer than
   /// kLongestPause.

@@ -19,14 +19,15 @@ struct StreamCounts {
   int64_t answered = 0;
   /// Under way, or over without an answer.
   int64_t unanswered = 0;
+  /// Whole messages that came, and streams that were answered.
+  int64_t finished = 0;
 };
 
 /// Of all connections to gRPC servers in this process; about 20 us each.
 std::vector<StreamCounts> CountStreams();
 
-/// Calls of all gRPC servers in this process, since the first, that are under way or over without
-/// an answer; of the servers that there are.
-int64_t CountUnansweredCalls();
+/// Calls that were begun so far of the gRPC servers that there are in this process.
+int64_t CountCalls();
 
 }  // namespace mdn
 

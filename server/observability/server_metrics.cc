@@ -167,7 +167,7 @@ void AddConnectionMetrics(const OpenConnections& connections, Exposition& exposi
       "Connections that were closed at once: too many were open, or too many files.",
       connections.refused());
   add(Type::Counter, "mdn_connections_aborted_total",
-      "Connections that were ended because their peers reset calls at a hostile rate.",
+      "Connections that were ended because of what their peers sent: a flood of resets or frames.",
       connections.aborted());
 }
 

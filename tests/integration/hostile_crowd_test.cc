@@ -200,5 +200,32 @@ TEST_F(HostileCrowdTest, PeersThatResetRapidlyAreEnded) {
   Tell(256 * kMiB);
 }
 
+struct NamedFlood {
+  std::string name;
+  RawHttp2::Flood flood;
+};
+
+class FloodTest : public HostileCrowdTest, public testing::WithParamInterface<NamedFlood> {};
+
+TEST_P(FloodTest, IsEnded) {
+  constexpr int64_t kBytes = 1024 * kMiB;
+  RawHttp2 connection(server_.port());
+  const int64_t sent = connection.SendFlood(kPredict, GetParam().flood, kBytes);
+  std::printf("           %.1f MiB were sent\n", static_cast<double>(sent) / kMiB);
+  EXPECT_LT(sent, kBytes);
+  // What may come of one peer until it is judged, and what gRPC makes of it.
+  Tell(384 * kMiB);
+}
+
+INSTANTIATE_TEST_SUITE_P(Frames, FloodTest,
+                         testing::Values(NamedFlood{"Ping", RawHttp2::Flood::kPing},
+                                         NamedFlood{"Settings", RawHttp2::Flood::kSettings},
+                                         NamedFlood{"EmptyData", RawHttp2::Flood::kEmptyData},
+                                         NamedFlood{"WindowUpdate", RawHttp2::Flood::kWindowUpdate},
+                                         NamedFlood{"Priority", RawHttp2::Flood::kPriority},
+                                         NamedFlood{"Continuation",
+                                                    RawHttp2::Flood::kContinuation}),
+                         [](const auto& info) { return info.param.name; });
+
 }  // namespace
 }  // namespace mdn

@@ -115,5 +115,20 @@ TEST_F(OpenConnectionsTest, EndsNothingOfAPeerThatIsNotThere) {
   EXPECT_EQ(connections.aborted(), 0);
 }
 
+TEST_F(OpenConnectionsTest, KnowsHowMuchHasCome) {
+  OpenConnections connections(10);
+  const TcpPair pair;
+  const FileDescriptor local = Connection();
+  connections.Admit(pair.server.number(), now_);
+  connections.Admit(local.number(), now_);
+  ASSERT_EQ(send(pair.client.number(), "abc", 3, 0), 3);
+  std::array<char, 3> bytes{};
+  EXPECT_EQ(recv(pair.server.number(), bytes.data(), bytes.size(), MSG_WAITALL), 3);
+  const auto received = connections.BytesReceived();
+  ASSERT_EQ(received.size(), 1);
+  EXPECT_EQ(received[0].first, PeerOf(pair.server.number()));
+  EXPECT_EQ(received[0].second, 3);
+}
+
 }  // namespace
 }  // namespace mdn

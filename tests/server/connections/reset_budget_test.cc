@@ -39,8 +39,8 @@ TEST_F(ResetBudgetTest, HoldsNoMoreAfterATimeWithoutAny) {
 
 TEST_F(ResetBudgetTest, BeginsAnewWhereNobodyHasLookedForLong) {
   ResetBudget budget(0, 0, begin_);
-  EXPECT_TRUE(budget.Bears(0, 1'000'000, begin_ + seconds(11)));
-  EXPECT_FALSE(budget.Bears(0, 1'004'097, begin_ + seconds(11)));
+  EXPECT_TRUE(budget.Bears(0, 1'000'000, begin_ + seconds(31)));
+  EXPECT_FALSE(budget.Bears(0, 1'004'097, begin_ + seconds(31)));
 }
 
 TEST_F(ResetBudgetTest, BearsOneMoreForEachThatIsAnswered) {

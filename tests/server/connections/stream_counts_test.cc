@@ -66,7 +66,7 @@ class StreamCountsTest : public testing::Test {
 TEST_F(StreamCountsTest, WithoutConnectionsThereAreNone) { EXPECT_TRUE(CountStreams().empty()); }
 
 TEST_F(StreamCountsTest, CountsTheStreamsOfEachConnection) {
-  const int64_t calls = CountUnansweredCalls();
+  const int64_t calls = CountCalls();
   const auto first = Connect(), second = Connect();
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(Check(*first, "known", std::chrono::seconds(30)), grpc::StatusCode::OK);
@@ -76,12 +76,13 @@ TEST_F(StreamCountsTest, CountsTheStreamsOfEachConnection) {
     EXPECT_EQ(Check(*second, "unknown", std::chrono::milliseconds(500)),
               grpc::StatusCode::DEADLINE_EXCEEDED);
   }
-  EXPECT_EQ(CountUnansweredCalls() - calls, 2);
+  EXPECT_EQ(CountCalls() - calls, 6);
   const auto connections = CountStreams();
   ASSERT_EQ(connections.size(), 2);
   EXPECT_LT(connections[0].connection, connections[1].connection);
   EXPECT_EQ(connections[0].answered, 3);
   EXPECT_EQ(connections[0].unanswered, 0);
+  EXPECT_EQ(connections[0].finished, 6);
   EXPECT_EQ(connections[1].answered, 1);
   EXPECT_EQ(connections[1].unanswered, 2);
 }
