@@ -197,7 +197,8 @@ TEST_F(HostileCrowdTest, PeersThatResetRapidlyAreEnded) {
   }
   for (std::thread& attacker : attackers) attacker.join();
   EXPECT_GE(monitored_.Metric("mdn_connections_aborted_total"), 1);
-  Tell(256 * kMiB);
+  // Some 14 KiB a call, for as many as come until the peers are judged; 4.8 GiB for all of them.
+  Tell(1024 * kMiB);
 }
 
 struct NamedFlood {
