@@ -339,8 +339,7 @@ TEST_F(SecurityTest, TokensOfServerAndClientChangeWhileTheyRun) {
 class BearersStream {
  public:
   BearersStream(const std::string& address, const std::string& token)
-      : stub_(v1::MdnService::NewStub(
-            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
+      : stub_(v1::MdnService::NewStub(ConnectedChannel(address))) {
     context_.AddMetadata("authorization", "Bearer " + token);
     stream_ = stub_->Stream(&context_);
   }
