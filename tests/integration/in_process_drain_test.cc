@@ -67,7 +67,8 @@ TEST(InProcessDrainTest, ADrainedServerTakesNoNewConnection) {
   server.server().Drain();
   grpc::ClientContext context;
   v1::PredictResponse response;
-  const auto stub = v1::MdnService::NewStub(server.Channel());
+  const auto stub = v1::MdnService::NewStub(
+      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
   EXPECT_EQ(stub->Predict(&context, v1::PredictRequest(), &response).error_code(),
             grpc::StatusCode::UNAVAILABLE);
 }

@@ -10,6 +10,14 @@
 
 namespace mdn {
 
+inline bool HasIpv6Loopback() {
+  const FileDescriptor socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  return bind(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+}
+
 /// A connection of TCP over loopback, with both of its ends.
 struct TcpPair {
   /// `listen_on`, `connect_to`: addresses of IPv6, which may stand for one of IPv4.
