@@ -75,18 +75,14 @@ void SecureTransport(grpc::ServerBuilder& builder, const Limits& limits,
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
 }
 
-<<<<<<< HEAD
-void RouteLibraryLogs() {
-  gpr_set_log_function(LogFromGrpc);
-  google::protobuf::SetLogHandler(LogFromProtobuf);
-}
-=======
 int64_t MemoryQuota(const Limits& limits) {
   return std::max(int64_t{64} << 20, 16 * limits.max_message_bytes);
 }
 
-void RouteGrpcLogs() { gpr_set_log_function(LogFromGrpc); }
->>>>>>> main
+void RouteLibraryLogs() {
+  gpr_set_log_function(LogFromGrpc);
+  google::protobuf::SetLogHandler(LogFromProtobuf);
+}
 
 void RaiseOpenFileLimit() {
   rlimit limit{};
