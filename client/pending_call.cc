@@ -24,7 +24,7 @@ void PendingCall::Attempt() {
 bool PendingCall::HasAnotherAttempt() {
   {
     const std::lock_guard lock(mutex_);
-    if (status_.error_code() != grpc::StatusCode::UNAVAILABLE || cancelled_) return false;
+    if (!MayGoOn(status_) || cancelled_) return false;
   }
   server_ = route_.Next();
   return server_ != nullptr;

@@ -12,6 +12,13 @@ inline absl::Status ToAbslStatus(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
 
+/// Another server may answer what this one did not: it could not be reached, drains, or was in the
+/// moment of its shutdown, in which gRPC cancels. Of a call that its caller has not cancelled.
+inline bool MayGoOn(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+         status.error_code() == grpc::StatusCode::CANCELLED;
+}
+
 }  // namespace mdn::client_internal
 
 #endif  // MDN_CLIENT_STATUS_H_

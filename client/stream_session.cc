@@ -26,7 +26,7 @@ uint32_t ToMilliseconds(absl::Duration timeout) {
 absl::Status EndOf(const grpc::Status& end) {
   if (end.ok()) return absl::UnavailableError("the server ended the stream");
   // A proxy that loses its server ends the call without a status.
-  if (end.error_code() == grpc::StatusCode::UNKNOWN) {
+  if (MayGoOn(end) || end.error_code() == grpc::StatusCode::UNKNOWN) {
     return absl::UnavailableError(end.error_message());
   }
   return ToAbslStatus(end);

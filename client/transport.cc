@@ -55,7 +55,7 @@ absl::Status Transport::Call(const CallOptions& options, Attempt attempt) const 
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
     status = attempt(*server, &context);
-    if (status.error_code() != grpc::StatusCode::UNAVAILABLE) break;
+    if (!MayGoOn(status)) break;
   }
   return ToAbslStatus(status);
 }

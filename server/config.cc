@@ -12,7 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/command_line.h"
-#include "server/cpu_limit.h"
+#include "server/machine_limits.h"
 #include "server/settings.h"
 
 ABSL_FLAG(std::string, config, "",

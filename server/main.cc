@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -16,6 +17,7 @@
 #include "server/config.h"
 #include "server/log/access_log.h"
 #include "server/log/log.h"
+#include "server/machine_limits.h"
 #include "server/monitoring.h"
 #include "server/repository/model_loader.h"
 #include "server/repository/model_repository.h"
@@ -67,6 +69,7 @@ Server::Options ServerOptions(const Config& config, const Security& security, co
   options.listen = config.listen;
   options.limits = config.limits;
   options.max_inflight_requests = config.max_inflight_requests;
+  options.max_inflight_bytes = std::min(options.max_inflight_bytes, UsableMemory() / 4);
   options.connections = config.connections;
   options.pollers = config.threads;
   options.access_log =

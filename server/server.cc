@@ -141,6 +141,7 @@ absl::Status Server::Build() {
   repository_.Listen([this](const ServedModels& models) { TellHealth(models); });
   for (int i = 0; i <= options_.pollers; ++i) pollers_.emplace_back([this] { Poll(); });
   acceptor_ = std::make_unique<Acceptor>(*std::move(listeners), connections_);
+  peer_guard_ = std::make_unique<PeerGuard>(connections_, MemoryQuota(options_.limits));
   return absl::OkStatus();
 }
 

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "server/connections/acceptor.h"
 #include "server/connections/open_connections.h"
+#include "server/connections/peer_guard.h"
 #include "server/limits.h"
 #include "server/log/access_log.h"
 #include "server/observability/rpc_metrics.h"
@@ -115,6 +116,7 @@ class Server {
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
   std::unique_ptr<Acceptor> acceptor_;
+  std::unique_ptr<PeerGuard> peer_guard_;
   PollingPlaces places_;
   std::vector<std::thread> pollers_;
 };

@@ -37,7 +37,7 @@ void SecureTransport(grpc::ServerBuilder& builder, const Limits& limits,
                      const ConnectionLimits& connections) {
   // The message limit is checked only after the whole message has been read.
   grpc::ResourceQuota quota("mdn_server");
-  quota.Resize(std::max<size_t>(64 << 20, 16 * limits.max_message_bytes));
+  quota.Resize(static_cast<size_t>(MemoryQuota(limits)));
   // Reflection's, which is a synchronous service: a stream that is open takes a thread.
   quota.SetMaxThreads(kMaxSynchronousThreads);
   builder.SetResourceQuota(quota);
@@ -51,8 +51,8 @@ void SecureTransport(grpc::ServerBuilder& builder, const Limits& limits,
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
-  // Nobody asks for its counts.
-  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+  // PeerGuard goes by its counts of streams and messages.
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1024);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 8 << 10);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5'000);
@@ -66,6 +66,10 @@ void SecureTransport(grpc::ServerBuilder& builder, const Limits& limits,
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
+}
+
+int64_t MemoryQuota(const Limits& limits) {
+  return std::max(int64_t{64} << 20, 16 * limits.max_message_bytes);
 }
 
 void RouteGrpcLogs() { gpr_set_log_function(LogFromGrpc); }

@@ -3,6 +3,7 @@
 
 #include <grpcpp/server_builder.h>
 
+#include <cstdint>
 #include <string>
 
 #include "server/limits.h"
@@ -14,6 +15,9 @@ namespace mdn {
 /// finish.
 void SecureTransport(grpc::ServerBuilder& builder, const Limits& limits,
                      const ConnectionLimits& connections);
+
+/// Bytes that gRPC holds of all peers together, the messages that come included.
+int64_t MemoryQuota(const Limits& limits);
 
 /// gRPC's own messages go to our log: errors as warnings, the rest for debugging.
 void RouteGrpcLogs();

@@ -57,11 +57,12 @@ class AsyncCall {
 ///
 /// The servers take turns, over all their addresses; one that cannot be reached, or whose
 /// grpc.health.v1.Health says that it does not serve (it drains, say), is passed over while there
-/// are others. A call answered UNAVAILABLE or RESOURCE_EXHAUSTED is tried again, at most 3 times in
-/// all, at the addresses of its server in turn: after a random wait of up to 0.05 s and then 0.1 s,
-/// or after as long as the server asks for (grpc-retry-pushback-ms); not if the server forbids it,
-/// and not while most calls fail. Requests above 4 MiB are sent once. What is UNAVAILABLE even then
-/// goes on to the next server, up to 3.
+/// are others. A call answered UNAVAILABLE or RESOURCE_EXHAUSTED, or cancelled by the end of its
+/// server, is tried again, at most 3 times in all, at the addresses of its server in turn: after a
+/// random wait of up to 0.05 s and then 0.1 s, or after as long as the server asks for
+/// (grpc-retry-pushback-ms); not if the server forbids it, and not while most calls fail. Requests
+/// above 4 MiB are sent once. What is not answered even then goes on to the next server, up to 3,
+/// and at last, whatever its health says, to the first of them that was found not to serve.
 ///
 /// Errors carry the server's code and message; beside those
 ///   DEADLINE_EXCEEDED   the timeout passed

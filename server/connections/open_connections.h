@@ -6,8 +6,11 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "server/connections/peer_address.h"
 
 namespace mdn {
 
@@ -26,6 +29,8 @@ class OpenConnections {
   bool Admit(int descriptor, Time now);
   /// Counts one that could not be had at all.
   void CountRefused();
+  /// Ends what is open of the peer at once, whatever it has sent that was not read. False: nothing.
+  bool Abort(const PeerAddress& peer);
 
   int limit() const { return limit_; }
   /// As they are now.
@@ -33,6 +38,9 @@ class OpenConnections {
   /// Since the beginning.
   int64_t admitted() const;
   int64_t refused() const;
+  int64_t aborted() const;
+  /// What has come so far from each peer over TCP.
+  std::vector<std::pair<PeerAddress, int64_t>> BytesReceived() const;
 
  private:
   void ForgetEndedLocked() const;
@@ -43,6 +51,7 @@ class OpenConnections {
   mutable absl::flat_hash_map<int, ino_t> files_;
   int64_t admitted_ = 0;
   int64_t refused_ = 0;
+  int64_t aborted_ = 0;
   Time last_look_;
 };
 

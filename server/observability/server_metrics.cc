@@ -166,6 +166,9 @@ void AddConnectionMetrics(const OpenConnections& connections, Exposition& exposi
   add(Type::Counter, "mdn_connections_refused_total",
       "Connections that were closed at once: too many were open, or too many files.",
       connections.refused());
+  add(Type::Counter, "mdn_connections_aborted_total",
+      "Connections that were ended because of what their peers sent: a flood of resets or frames.",
+      connections.aborted());
 }
 
 void AddModelMetrics(const ServedModels& models, Exposition& exposition) {

@@ -97,7 +97,6 @@ std::string ReasonOf(const VersionRecord& version, ModelState state) {
 
 void TakePolicy(const ModelListing& found, SteadyTime now, const LoadTiming& timing,
                 ModelRecord& model) {
-  if (!found.policy.ok()) return;
   if (model.has_policy_file && !found.has_policy_file) {
     model.policy_gone_since = std::min(model.policy_gone_since, now);
     if (now < model.policy_gone_since + timing.settle) return;
@@ -119,11 +118,22 @@ void Observe(const ModelListing* listing, SteadyTime now, const LoadTiming& timi
   static const ModelListing& gone = *new ModelListing;
   const ModelListing& found = listing == nullptr ? gone : *listing;
   model.policy_problem = std::string(found.policy.status().message());
-  if (listing != nullptr) TakePolicy(found, now, timing, model);
+  if (listing != nullptr && found.policy.ok()) {
+    TakePolicy(found, now, timing, model);
+  } else {
+    model.policy_gone_since = SteadyTime::max();
+  }
+  // A look without the policy in force finds not all that it may choose.
+  const bool is_partial =
+      model.policy_gone_since != SteadyTime::max() || (!found.policy.ok() && found.has_policy_file);
   for (const auto& [number, fingerprint] : found.versions) model.versions[number];
   for (auto entry = model.versions.begin(); entry != model.versions.end();) {
     auto& [number, version] = *entry;
     const auto files = found.versions.find(number);
+    if (is_partial && files == found.versions.end()) {
+      ++entry;
+      continue;
+    }
     const std::string seen = files == found.versions.end() ? "" : files->second;
     if (seen != version.seen) {
       version.seen = seen;

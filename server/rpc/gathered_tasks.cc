@@ -31,7 +31,9 @@ bool IsLong(const Batcher& batcher) {
 // Half of what receiving a request takes. Where evaluating it takes less, tasks that come together
 // gain little, and whoever came first waits for everyone else to be received. So only few wait for
 // one another at the beginning of a busy time; a server that has work without end gathers all there
-// is.
+// is. With H = 50 the median latency at 70 % of the peak was 1.34 times an echo's without this, and
+// 1.23 with it. At most 1, 4 or 8 at all times cost 7, 6 or 1 % more CPU a request at saturation.
+// tests/benchmarks/serving --quick --only=saturated,peak,tail
 constexpr std::chrono::microseconds kQuickTask(2);
 
 bool AreQuick(int64_t tasks, const Batcher& batcher) {

@@ -4,6 +4,8 @@
 #include <signal.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,8 +15,10 @@
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "mdn/v1/mdn.grpc.pb.h"
+#include "tests/support/await.h"
 #include "tests/support/child_process.h"
 #include "tests/support/connected_channel.h"
+#include "tests/support/monitored_server.h"
 
 namespace mdn {
 namespace {
@@ -134,6 +138,20 @@ TEST(DrainUnderLoadTest, CallersThatHeedHealthSeeNoErrorAtAll) {
   load.Join();
   EXPECT_EQ(server.Wait(), 0);
   EXPECT_EQ(load.refusals(), (std::map<std::string, int>()));
+}
+
+TEST(ConnectionAgeTest, CallersWhoseConnectionsGrowOldSeeNoError) {
+  const char* const longer = std::getenv("TEST_AGED_CALLS");
+  MonitoredServer server({"--max_connection_age=1s"});
+  Load load(server.process().address(), 16);
+  // Each caller's first connection has gone, and each caller has another.
+  EXPECT_TRUE(Await([&] { return server.Metric("mdn_connections_accepted_total") >= 32; }));
+  load.AwaitAnswers(longer == nullptr ? 1000 : std::atoi(longer));
+  load.Stop();
+  load.Join();
+  EXPECT_EQ(load.refusals(), (std::map<std::string, int>()));
+  std::cout << "           " << load.answered() << " calls over "
+            << server.Metric("mdn_connections_accepted_total") << " connections\n";
 }
 
 TEST(DrainUnderLoadTest, AnInterruptGoesWithoutTheLameDuck) {

@@ -12,8 +12,8 @@
 namespace mdn {
 namespace {
 
-constexpr uint8_t kData = 0, kHeaders = 1, kReset = 3, kSettings = 4, kPing = 6, kGoAway = 7,
-                  kWindowUpdate = 8, kContinuation = 9;
+constexpr uint8_t kData = 0, kHeaders = 1, kPriority = 2, kReset = 3, kSettings = 4, kPing = 6,
+                  kGoAway = 7, kWindowUpdate = 8, kContinuation = 9;
 constexpr uint8_t kEndStream = 1, kAck = 1, kEndHeaders = 4;
 constexpr size_t kMaxFrame = 16384;
 
@@ -40,6 +40,24 @@ std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, const std::strin
 std::string Literal(const std::string& name, const std::string& value) {
   return std::string(1, '\0') + static_cast<char>(name.size()) + name +
          static_cast<char>(value.size()) + value;
+}
+
+std::string FloodFrame(RawHttp2::Flood flood) {
+  switch (flood) {
+    case RawHttp2::Flood::kPing:
+      return Frame(kPing, 0, 0, std::string(8, 'x'));
+    case RawHttp2::Flood::kSettings:
+      return Frame(kSettings, 0, 0, BigEndian(4, 2) + BigEndian(65535, 4));
+    case RawHttp2::Flood::kEmptyData:
+      return Frame(kData, 0, 1, "");
+    case RawHttp2::Flood::kWindowUpdate:
+      return Frame(kWindowUpdate, 0, 1, BigEndian(1, 4));
+    case RawHttp2::Flood::kPriority:
+      return Frame(kPriority, 0, 1, BigEndian(0, 4) + '\x10');
+    case RawHttp2::Flood::kContinuation:
+      return Frame(kContinuation, 0, 1, Literal("name", std::string(100, 'x')));
+  }
+  return "";
 }
 
 }  // namespace
@@ -88,6 +106,20 @@ int RawHttp2::BeginAndResetCalls(const std::string& path, const std::string& mes
     ended_ = false;
   }
   return count;
+}
+
+int64_t RawHttp2::SendFlood(const std::string& path, Flood flood, int64_t bytes) {
+  const uint8_t end = flood == Flood::kContinuation ? 0 : kEndHeaders;
+  Send(Frame(kHeaders, end, 1, RequestHeaders(path, {})));
+  std::string frames;
+  while (frames.size() < (64 << 10)) frames += FloodFrame(flood);
+  for (int64_t sent = 0; sent < bytes; sent += static_cast<int64_t>(frames.size())) {
+    if (!Send(frames)) return sent;
+    while (flood != Flood::kContinuation && Receive(0)) {  // No other frame may come between.
+    }
+    if (gone_) return sent;
+  }
+  return bytes;
 }
 
 bool RawHttp2::BeginCallWithLongHeader(const std::string& path, size_t bytes) {

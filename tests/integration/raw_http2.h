@@ -30,6 +30,11 @@ class RawHttp2 {
   /// Begins calls of `path`, each with the bytes `message` in it, and resets each at once. Returns
   /// how many were sent; fewer than `count` where the peer is gone.
   int BeginAndResetCalls(const std::string& path, const std::string& message, int count);
+  /// Frames that mean nothing, or that belong to headers which never end.
+  enum class Flood { kPing, kSettings, kEmptyData, kWindowUpdate, kPriority, kContinuation };
+  /// Begins a call of `path` and sends such frames. Returns their bytes; fewer than `bytes` where
+  /// the peer is gone.
+  int64_t SendFlood(const std::string& path, Flood flood, int64_t bytes);
   /// Begins a call with a header of `bytes` bytes, in pieces that a proxy would let pass. False
   /// where the peer is gone before its end.
   bool BeginCallWithLongHeader(const std::string& path, size_t bytes);

@@ -35,8 +35,8 @@ void Bear(const std::string& token, grpc::ClientContext& context) {
 
 }  // namespace
 
-std::string RepositoryOnDisk::Network(uint64_t seed) {
-  const Checkpoint checkpoint = RandomCheckpoint({2, 2, 3, 64}, NoiseType::kDiagonal, seed);
+std::string RepositoryOnDisk::Network(uint64_t seed, int64_t hidden_dim) {
+  const Checkpoint checkpoint = RandomCheckpoint({2, 2, 3, hidden_dim}, NoiseType::kDiagonal, seed);
   return SafetensorsBytes(checkpoint.config, checkpoint.tensors);
 }
 

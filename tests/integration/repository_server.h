@@ -22,8 +22,8 @@ class RepositoryOnDisk {
  public:
   std::string path() const { return directory_.path(); }
 
-  /// The checkpoint of a network of its own for each seed.
-  static std::string Network(uint64_t seed);
+  /// The checkpoint of a network of its own for each seed, of 2 features and 2 dimensions.
+  static std::string Network(uint64_t seed, int64_t hidden_dim = 64);
 
   /// Makes the version appear at once, with model.safetensors and whatever else is given.
   void Publish(const std::string& model, int64_t version, const std::string& checkpoint,

@@ -8,7 +8,7 @@
 
 #include "absl/flags/reflection.h"
 #include "server/command_line.h"
-#include "server/cpu_limit.h"
+#include "server/machine_limits.h"
 
 namespace mdn {
 namespace {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -21,9 +22,14 @@ extern char** environ;
 namespace mdn {
 namespace {
 
+std::string ServerProgram() {
+  const char* const other = std::getenv("TEST_SERVER_PROGRAM");
+  return other == nullptr ? MDN_SERVER_PROGRAM : other;
+}
+
 std::vector<std::string> ServerArguments(const std::string& model,
                                          const std::vector<std::string>& flags) {
-  std::vector<std::string> arguments = {MDN_SERVER_PROGRAM};
+  std::vector<std::string> arguments = {ServerProgram()};
   if (!model.empty()) {
     arguments.push_back("--model=" + (std::filesystem::path(MDN_TEST_DATA) / model).string());
   }

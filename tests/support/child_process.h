@@ -44,7 +44,8 @@ class ChildProcess {
 };
 
 /// An mdn_server, once it listens: on a free port of this machine and without a lame duck, unless
-/// the flags say otherwise.
+/// the flags say otherwise. Where TEST_SERVER_PROGRAM is set, that program is started instead, with
+/// the same arguments.
 class ServerProcess : public ChildProcess {
  public:
   /// `model` is a path, or a file of tests/data; empty: the flags say what to serve.

@@ -13,7 +13,7 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "mdn/v1/mdn.grpc.pb.h"
-#include "server/cpu_limit.h"
+#include "server/machine_limits.h"
 #include "server/limits.h"
 #include "server/rpc/call.h"
 #include "server/rpc/poller.h"

@@ -8,6 +8,8 @@
 #include <chrono>
 
 #include "server/connections/file_descriptor.h"
+#include "server/connections/peer_address.h"
+#include "tests/server/connections/tcp_pair.h"
 
 namespace mdn {
 namespace {
@@ -87,6 +89,45 @@ TEST_F(OpenConnectionsTest, CountsThoseThatCouldNotBeHad) {
   connections.CountRefused();
   EXPECT_EQ(connections.refused(), 1);
   EXPECT_EQ(connections.open(), 0);
+}
+
+TEST_F(OpenConnectionsTest, EndsTheConnectionsOfAPeerWithWhatHasCome) {
+  OpenConnections connections(10);
+  const TcpPair hostile, other;
+  connections.Admit(hostile.server.number(), now_);
+  connections.Admit(other.server.number(), now_);
+  for (const TcpPair* const pair : {&hostile, &other}) {
+    ASSERT_EQ(send(pair->client.number(), "abc", 3, 0), 3);
+  }
+  EXPECT_TRUE(connections.Abort(*PeerOf(hostile.server.number())));
+  EXPECT_EQ(connections.aborted(), 1);
+  std::array<char, 3> bytes{};
+  EXPECT_LE(recv(hostile.server.number(), bytes.data(), bytes.size(), 0), 0);
+  EXPECT_LE(recv(hostile.client.number(), bytes.data(), bytes.size(), 0), 0);
+  EXPECT_EQ(recv(other.server.number(), bytes.data(), bytes.size(), MSG_WAITALL), 3);
+}
+
+TEST_F(OpenConnectionsTest, EndsNothingOfAPeerThatIsNotThere) {
+  OpenConnections connections(10);
+  const TcpPair admitted, stranger;
+  connections.Admit(admitted.server.number(), now_);
+  EXPECT_FALSE(connections.Abort(*PeerOf(stranger.server.number())));
+  EXPECT_EQ(connections.aborted(), 0);
+}
+
+TEST_F(OpenConnectionsTest, KnowsHowMuchHasCome) {
+  OpenConnections connections(10);
+  const TcpPair pair;
+  const FileDescriptor local = Connection();
+  connections.Admit(pair.server.number(), now_);
+  connections.Admit(local.number(), now_);
+  ASSERT_EQ(send(pair.client.number(), "abc", 3, 0), 3);
+  std::array<char, 3> bytes{};
+  EXPECT_EQ(recv(pair.server.number(), bytes.data(), bytes.size(), MSG_WAITALL), 3);
+  const auto received = connections.BytesReceived();
+  ASSERT_EQ(received.size(), 1);
+  EXPECT_EQ(received[0].first, PeerOf(pair.server.number()));
+  EXPECT_EQ(received[0].second, 3);
 }
 
 }  // namespace

@@ -125,6 +125,43 @@ TEST_F(LoadPlanTest, APolicyThatIsGoneForAMomentCounts) {
   EXPECT_THAT(Loads(), ElementsAre(3));
 }
 
+TEST_F(LoadPlanTest, APolicyThatComesBackBadOrWithItsModelGoneIsWaitedForNoMore) {
+  timing_.settle = seconds(1);
+  for (const bool is_bad : {true, false}) {
+    SetPolicy(Named({1}));
+    See({{1, "a"}});
+    now_ += seconds(1);
+    Agree();
+    listing_.policy = VersionPolicy();
+    listing_.has_policy_file = false;
+    See(listing_.versions);
+    EXPECT_NE(Now().next_look, SteadyTime::max());
+    if (is_bad) {
+      SetPolicy(absl::InvalidArgumentError("bad"));
+    } else {
+      Observe(nullptr, now_, timing_, model_);
+    }
+    EXPECT_EQ(Now().next_look, SteadyTime::max());
+    EXPECT_THAT(Unloads(), IsEmpty());
+  }
+}
+
+TEST_F(LoadPlanTest, WithoutThePolicyALookTellsNothingOfVersionsThatItLeavesOut) {
+  timing_.settle = seconds(1);
+  SetPolicy(VersionPolicy{VersionPolicy::Kind::kAll, 1, {}, {}});
+  See({{1, "a"}, {2, "b"}});
+  now_ += seconds(1);
+  Agree();
+  listing_.policy = VersionPolicy();
+  listing_.has_policy_file = false;
+  See({{2, "b"}});
+  EXPECT_THAT(Unloads(), IsEmpty());
+  SetPolicy(absl::InvalidArgumentError("bad"));
+  EXPECT_THAT(Unloads(), IsEmpty());
+  SetPolicy(VersionPolicy{VersionPolicy::Kind::kAll, 1, {}, {}});
+  EXPECT_THAT(Unloads(), ElementsAre(1));
+}
+
 TEST_F(LoadPlanTest, WhoAsksAgainNeedNotWaitForAPolicyThatIsGone) {
   timing_.settle = seconds(1);
   SetPolicy(Named({1}));

@@ -99,11 +99,12 @@ class RepositoryKeeperTest : public testing::Test {
     return done->get_future();
   }
   absl::Status Load(const std::string& name) { return BeginLoad(name).get(); }
-  absl::Status Unload(const std::string& name) {
+  std::future<absl::Status> BeginUnload(const std::string& name) {
     auto done = std::make_shared<std::promise<absl::Status>>();
     keeper_->Unload(name, Into(done));
-    return done->get_future().get();
+    return done->get_future();
   }
+  absl::Status Unload(const std::string& name) { return BeginUnload(name).get(); }
 
   /// From now on loading stops before it begins.
   void Block() {
@@ -318,6 +319,22 @@ TEST_F(RepositoryKeeperTest, StopAnswersWhoeverWaitsThoughALoadGoesOn) {
   keeper_->Stop();
   EXPECT_EQ(load.get(), absl::UnavailableError("the server is draining"));
   EXPECT_EQ(Load("wind"), absl::UnavailableError("the server is draining"));
+}
+
+TEST_F(RepositoryKeeperTest, ALoadThatAnUnloadOvertakesIsAborted) {
+  options_.mode = RepositoryMode::kExplicit;
+  Publish("wind", 1);
+  Start();
+  Block();
+  std::future<absl::Status> first = BeginLoad("wind");
+  AwaitBlocked();
+  // These come together, once it looks up from its work.
+  std::future<absl::Status> second = BeginLoad("wind");
+  std::future<absl::Status> unload = BeginUnload("wind");
+  Release();
+  EXPECT_EQ(first.get(), absl::OkStatus());
+  EXPECT_EQ(unload.get(), absl::OkStatus());
+  EXPECT_EQ(second.get(), absl::AbortedError("name: the model was unloaded meanwhile"));
 }
 
 TEST_F(RepositoryKeeperTest, MoreCallsThanMayWaitAreRefused) {

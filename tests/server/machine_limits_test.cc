@@ -1,7 +1,8 @@
-#include "server/cpu_limit.h"
+#include "server/machine_limits.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -12,14 +13,14 @@ namespace mdn {
 namespace {
 
 /// A directory that stands for the root of the file system.
-class CpuLimitTest : public testing::Test {
+class MachineLimitsTest : public testing::Test {
  protected:
-  CpuLimitTest()
+  MachineLimitsTest()
       : root_(std::filesystem::path(testing::TempDir()) /
               testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::filesystem::remove_all(root_);
   }
-  ~CpuLimitTest() override { std::filesystem::remove_all(root_); }
+  ~MachineLimitsTest() override { std::filesystem::remove_all(root_); }
 
   void Write(const std::string& path, const std::string& text) {
     const std::filesystem::path file = root_ / path;
@@ -28,6 +29,7 @@ class CpuLimitTest : public testing::Test {
   }
 
   int Usable() const { return UsableCpus(root_.string()); }
+  int64_t Memory() const { return UsableMemory(root_.string()); }
 
   static int Affinity() {
     cpu_set_t cpus;
@@ -39,40 +41,59 @@ class CpuLimitTest : public testing::Test {
   const std::filesystem::path root_;
 };
 
-TEST_F(CpuLimitTest, IsTheAffinityWithoutAGroup) { EXPECT_EQ(Usable(), Affinity()); }
+TEST_F(MachineLimitsTest, IsTheAffinityWithoutAGroup) { EXPECT_EQ(Usable(), Affinity()); }
 
-TEST_F(CpuLimitTest, RoundsAVersion2QuotaUp) {
+TEST_F(MachineLimitsTest, RoundsAVersion2QuotaUp) {
   Write("proc/self/cgroup", "0::/pod/container\n");
   Write("sys/fs/cgroup/pod/container/cpu.max", "50000 100000\n");
   EXPECT_EQ(Usable(), 1);
 }
 
-TEST_F(CpuLimitTest, TakesTheLeastLimitOfTheGroupsAbove) {
+TEST_F(MachineLimitsTest, TakesTheLeastLimitOfTheGroupsAbove) {
   Write("proc/self/cgroup", "0::/pod/container\n");
   Write("sys/fs/cgroup/pod/container/cpu.max", "max 100000\n");
   Write("sys/fs/cgroup/pod/cpu.max", "90000 100000\n");
   EXPECT_EQ(Usable(), 1);
 }
 
-TEST_F(CpuLimitTest, SeesTheLimitAtTheMountAsContainersDo) {
+TEST_F(MachineLimitsTest, SeesTheLimitAtTheMountAsContainersDo) {
   Write("proc/self/cgroup", "0::/\n");
   Write("sys/fs/cgroup/cpu.max", "100000 100000\n");
   EXPECT_EQ(Usable(), 1);
 }
 
-TEST_F(CpuLimitTest, ReadsAVersion1Quota) {
+TEST_F(MachineLimitsTest, ReadsAVersion1Quota) {
   Write("proc/self/cgroup", "4:cpu,cpuacct:/box\n");
   Write("sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "10000\n");
   Write("sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000\n");
   EXPECT_EQ(Usable(), 1);
 }
 
-TEST_F(CpuLimitTest, AnUnlimitedOrBrokenGroupLimitsNothing) {
+TEST_F(MachineLimitsTest, MemoryIsTheMachinesWithoutAGroup) {
+  EXPECT_EQ(Memory(), int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE));
+}
+
+TEST_F(MachineLimitsTest, MemoryIsTheLeastOfTheGroups) {
+  Write("proc/self/cgroup", "0::/pod/container\n");
+  Write("sys/fs/cgroup/pod/container/memory.max", "max\n");
+  Write("sys/fs/cgroup/pod/memory.max", "268435456\n");
+  EXPECT_EQ(Memory(), 268435456);
+}
+
+TEST_F(MachineLimitsTest, ReadsAVersion1LimitOfMemoryAtTheMountAsContainersDo) {
+  Write("proc/self/cgroup", "6:memory:/not/seen/from/within\n");
+  Write("sys/fs/cgroup/memory/memory.limit_in_bytes", "134217728\n");
+  EXPECT_EQ(Memory(), 134217728);
+}
+
+TEST_F(MachineLimitsTest, AnUnlimitedOrBrokenGroupLimitsNothing) {
   Write("proc/self/cgroup", "4:cpu:/box\n0::/pod\nnonsense\n");
   Write("sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "-1\n");
   Write("sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000\n");
   Write("sys/fs/cgroup/pod/cpu.max", "what\n");
+  Write("sys/fs/cgroup/pod/memory.max", "-5\n");
   EXPECT_EQ(Usable(), Affinity());
+  EXPECT_GT(Memory(), 0);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
-#include "server/cpu_limit.h"
+#include "server/machine_limits.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -33,20 +34,33 @@ double Ratio(const std::string& quota, const std::string& period) {
   return quota_us > 0 && period_us > 0 ? quota_us / period_us : kNoLimit;
 }
 
-double LimitOfV2Group(const std::string& directory) {
+/// What a group's directory says of one resource.
+using LimitOf = double (*)(const std::string& directory);
+
+double CpusOfV2Group(const std::string& directory) {
   const std::vector<std::string> words = Words(directory + "/cpu.max");
   return words.size() == 2 ? Ratio(words[0], words[1]) : kNoLimit;  // "max" is no number.
 }
 
-double LimitOfV1Group(const std::string& directory) {
+double CpusOfV1Group(const std::string& directory) {
   const std::vector<std::string> quota = Words(directory + "/cpu.cfs_quota_us");
   const std::vector<std::string> period = Words(directory + "/cpu.cfs_period_us");
   return quota.empty() || period.empty() ? kNoLimit : Ratio(quota[0], period[0]);
 }
 
+double BytesIn(const std::string& path) {
+  const std::vector<std::string> words = Words(path);
+  return words.size() == 1 ? Ratio(words[0], "1") : kNoLimit;
+}
+
+double BytesOfV2Group(const std::string& directory) { return BytesIn(directory + "/memory.max"); }
+
+double BytesOfV1Group(const std::string& directory) {
+  return BytesIn(directory + "/memory.limit_in_bytes");
+}
+
 /// The least limit of `group` ("/a/b") and of every group above it.
-double LimitOfHierarchy(const std::string& mount, std::string group,
-                        double (*limit_of)(const std::string&)) {
+double LimitOfHierarchy(const std::string& mount, std::string group, LimitOf limit_of) {
   double limit = limit_of(mount);
   while (!group.empty() && group != "/") {
     limit = std::min(limit, limit_of(mount + group));
@@ -55,18 +69,20 @@ double LimitOfHierarchy(const std::string& mount, std::string group,
   return limit;
 }
 
-double ControlGroupLimit(const std::string& root) {
+/// `controller` is version 1's name of what has the limit.
+double ControlGroupLimit(const std::string& root, const std::string& controller, LimitOf in_v2,
+                         LimitOf in_v1) {
   double limit = kNoLimit;
+  const std::string mount = root + "/sys/fs/cgroup";
   std::ifstream groups(root + "/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {  // "hierarchy:controllers:/path"
     const std::vector<std::string> fields = absl::StrSplit(line, absl::MaxSplits(':', 2));
     if (fields.size() != 3 || fields[2].empty() || fields[2][0] != '/') continue;
     const std::vector<std::string> controllers = absl::StrSplit(fields[1], ',');
     if (fields[1].empty()) {
-      limit = std::min(limit, LimitOfHierarchy(root + "/sys/fs/cgroup", fields[2], LimitOfV2Group));
-    } else if (std::count(controllers.begin(), controllers.end(), "cpu") > 0) {
-      limit =
-          std::min(limit, LimitOfHierarchy(root + "/sys/fs/cgroup/cpu", fields[2], LimitOfV1Group));
+      limit = std::min(limit, LimitOfHierarchy(mount, fields[2], in_v2));
+    } else if (std::count(controllers.begin(), controllers.end(), controller) > 0) {
+      limit = std::min(limit, LimitOfHierarchy(mount + "/" + controller, fields[2], in_v1));
     }
   }
   return limit;
@@ -81,8 +97,15 @@ int AffinityCpus() {
 }  // namespace
 
 int UsableCpus(const std::string& root) {
-  const double limit = std::min<double>(AffinityCpus(), ControlGroupLimit(root));
+  const double limit = std::min<double>(
+      AffinityCpus(), ControlGroupLimit(root, "cpu", CpusOfV2Group, CpusOfV1Group));
   return std::max(1, static_cast<int>(std::ceil(limit)));
+}
+
+int64_t UsableMemory(const std::string& root) {
+  const double machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+  return static_cast<int64_t>(
+      std::min(machine, ControlGroupLimit(root, "memory", BytesOfV2Group, BytesOfV1Group)));
 }
 
 }  // namespace mdn
