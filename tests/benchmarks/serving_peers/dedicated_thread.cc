@@ -67,9 +67,9 @@ GatheredTasks& GatheredTasks::OfThisThread() {
   return tasks;
 }
 
-void GatheredTasks::Add(const std::shared_ptr<ServedModel>& model, Task& task) {
+void GatheredTasks::Add(const std::shared_ptr<ServedModel>& model, Task& task, SteadyTime now) {
   AddTo(models_, model);
-  model->batcher().Enqueue(task);
+  model->batcher().Enqueue(task, now);
 }
 
 // An evaluator that sleeps is woken by the first task.
