@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -21,6 +20,7 @@
 #include "tests/support/certificates.h"
 #include "tests/support/child_process.h"
 #include "tests/support/credential_folder.h"
+#include "tests/support/from_environment.h"
 
 // Longer runs: TEST_SWAPS=100 TEST_ROTATIONS=20 credential_rotation_test
 
@@ -29,11 +29,6 @@ namespace {
 
 using std::chrono::steady_clock;
 using ::testing::IsEmpty;
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::atoi(value);
-}
 
 int64_t Milliseconds(steady_clock::duration time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();

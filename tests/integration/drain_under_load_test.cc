@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -18,6 +17,7 @@
 #include "tests/support/await.h"
 #include "tests/support/child_process.h"
 #include "tests/support/connected_channel.h"
+#include "tests/support/from_environment.h"
 #include "tests/support/monitored_server.h"
 
 namespace mdn {
@@ -141,12 +141,11 @@ TEST(DrainUnderLoadTest, CallersThatHeedHealthSeeNoErrorAtAll) {
 }
 
 TEST(ConnectionAgeTest, CallersWhoseConnectionsGrowOldSeeNoError) {
-  const char* const longer = std::getenv("TEST_AGED_CALLS");
   MonitoredServer server({"--max_connection_age=1s"});
   Load load(server.process().address(), 16);
   // Each caller's first connection has gone, and each caller has another.
   EXPECT_TRUE(Await([&] { return server.Metric("mdn_connections_accepted_total") >= 32; }));
-  load.AwaitAnswers(longer == nullptr ? 1000 : std::atoi(longer));
+  load.AwaitAnswers(FromEnvironment("TEST_AGED_CALLS", 1000));
   load.Stop();
   load.Join();
   EXPECT_EQ(load.refusals(), (std::map<std::string, int>()));

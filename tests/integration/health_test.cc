@@ -24,6 +24,19 @@ class HealthTest : public testing::Test {
     status_ = stub_->Check(&context, request, &response);
     return response;
   }
+  /// A call that is being evaluated, and goes on when the engine is released.
+  std::future<grpc::Status> BlockedCall() {
+    server_.engine().Block();
+    auto call = std::async(std::launch::async, [this] {
+      grpc::ClientContext context;
+      v1::PredictRequest request;
+      *request.mutable_x() = Column({1});
+      v1::PredictResponse response;
+      return server_.stub().Predict(&context, request, &response);
+    });
+    server_.engine().WaitUntilBlocked();
+    return call;
+  }
 
   FakeModelServer server_;
   std::unique_ptr<grpc::health::v1::Health::Stub> stub_ =
@@ -39,15 +52,7 @@ TEST_F(HealthTest, ServerServiceAndModelServe) {
 }
 
 TEST_F(HealthTest, ChecksAndRefusalsAreAnsweredWhileTheOnlyPollerEvaluates) {
-  server_.engine().Block();
-  v1::PredictRequest request;
-  *request.mutable_x() = Column({1});
-  auto call = std::async(std::launch::async, [&] {
-    grpc::ClientContext context;
-    v1::PredictResponse response;
-    return server_.stub().Predict(&context, request, &response);
-  });
-  server_.engine().WaitUntilBlocked();
+  auto call = BlockedCall();
   EXPECT_EQ(Check("").status(), HealthCheckResponse::SERVING);
   grpc::ClientContext context;
   v1::PredictResponse response;
@@ -79,15 +84,7 @@ TEST_F(HealthTest, AWatchSeesTheDrainAndEndsWithIt) {
 
 // gRPC's clients would ask again at once, for as long as the drain takes.
 TEST_F(HealthTest, AWatchLastsWhileTheDrainAwaitsCalls) {
-  server_.engine().Block();
-  v1::PredictRequest request;
-  *request.mutable_x() = Column({1});
-  auto call = std::async(std::launch::async, [&] {
-    grpc::ClientContext context;
-    v1::PredictResponse response;
-    return server_.stub().Predict(&context, request, &response);
-  });
-  server_.engine().WaitUntilBlocked();
+  auto call = BlockedCall();
   auto drain = std::async(std::launch::async, [&] { server_.server().Drain(); });
   while (Check("").status() == HealthCheckResponse::SERVING) std::this_thread::yield();
 

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -22,6 +21,7 @@
 #include "tests/support/await.h"
 #include "tests/support/child_process.h"
 #include "tests/support/connected_channel.h"
+#include "tests/support/from_environment.h"
 #include "tests/support/monitored_server.h"
 
 namespace mdn {
@@ -159,8 +159,7 @@ TEST_F(HostileCrowdTest, CallersThatVanishLeaveNothing) {
 }
 
 TEST_F(HostileCrowdTest, IdleConnectionsCostLittle) {
-  const char* const wanted = std::getenv("TEST_IDLE_CONNECTIONS");
-  const int count = wanted == nullptr ? 500 : std::atoi(wanted);
+  const int count = FromEnvironment("TEST_IDLE_CONNECTIONS", 500);
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;

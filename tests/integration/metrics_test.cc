@@ -1,5 +1,4 @@
 #include <gmock/gmock.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -190,24 +189,6 @@ TEST(MetricsTest, CountsCancelledAndExpiredCallsOnce) {
   EXPECT_EQ(server.model().answered_rows(RowPurpose::kPredict), 1);
 }
 
-/// Calls a method with bytes that are no request of it.
-grpc::Status CallWith(FakeModelServer& server, const std::string& method,
-                      const std::string& bytes) {
-  const grpc::Slice slice(bytes);
-  grpc::GenericStub stub(server.Channel());
-  grpc::ClientContext context;
-  grpc::CompletionQueue queue;
-  const auto call = stub.PrepareUnaryCall(&context, method, grpc::ByteBuffer(&slice, 1), &queue);
-  call->StartCall();
-  grpc::ByteBuffer response;
-  grpc::Status status;
-  call->Finish(&response, &status, nullptr);
-  void* tag = nullptr;
-  bool ok = false;
-  EXPECT_TRUE(queue.Next(&tag, &ok));
-  return status;
-}
-
 TEST(MetricsTest, CountsRequestsThatCannotBeParsed) {
   FakeModelServer server;
   v1::PredictRequest request;
@@ -217,12 +198,14 @@ TEST(MetricsTest, CountsRequestsThatCannotBeParsed) {
   // More than one read's worth.
   const std::string large(100'000, '\xFF');
   for (const std::string& bytes : {std::string("\xFF"), cut_short, large}) {
-    const grpc::Status status = CallWith(server, "/mdn.v1.MdnService/Predict", bytes);
+    const grpc::Status status =
+        CallByName(server.Channel(), "/mdn.v1.MdnService/Predict", "", bytes);
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     EXPECT_EQ(status.error_message(), "the request cannot be parsed");
   }
   for (const std::string method : {"Check", "Watch"}) {
-    const grpc::Status health = CallWith(server, "/grpc.health.v1.Health/" + method, "\xFF");
+    const grpc::Status health =
+        CallByName(server.Channel(), "/grpc.health.v1.Health/" + method, "", "\xFF");
     EXPECT_EQ(health.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     AwaitHandled(Method(server, method, "grpc.health.v1.Health"), 1);
   }

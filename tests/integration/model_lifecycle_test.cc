@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -21,6 +20,7 @@
 #include "client/load/workload.h"
 #include "tests/integration/repository_server.h"
 #include "tests/support/await.h"
+#include "tests/support/from_environment.h"
 
 // Longer runs: TEST_ADMINISTRATORS=32 TEST_ROUNDS=1024 TEST_WRONG_MODELS=50 TEST_HIDDEN=4096
 // model_lifecycle_test
@@ -31,11 +31,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::atoi(value);
-}
 
 /// Threads that do the same over and over, each so many times or until they are stopped, and how
 /// often what came of it.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -17,6 +16,7 @@
 #include "tests/integration/repository_server.h"
 #include "tests/support/await.h"
 #include "tests/support/connected_channel.h"
+#include "tests/support/from_environment.h"
 #include "tests/support/scrape.h"
 
 // Longer runs: TEST_RELOADS=200 TEST_CALLERS=32 model_reload_test
@@ -26,11 +26,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::atoi(value);
-}
 
 /// Callers that ask everything in turn, and check that each answer is, to the bit, one of the
 /// version it names: even versions hold one network, odd ones another.

@@ -21,6 +21,7 @@
 
 #include "tests/integration/repository_server.h"
 #include "tests/support/await.h"
+#include "tests/support/from_environment.h"
 #include "tests/support/scrape.h"
 
 // Longer runs: TEST_TRUNCATIONS=100 TEST_SIGNALS=100 repository_fault_test
@@ -35,11 +36,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::atoi(value);
-}
 
 /// A variable of the programs that are started while this lives.
 class Variable {

@@ -6,7 +6,6 @@
 #include <signal.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -21,6 +20,7 @@
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/integration/replica.h"
 #include "tests/support/await.h"
+#include "tests/support/from_environment.h"
 
 // Longer runs: TEST_RESTARTS=10 TEST_KILLS=10 TEST_CALLS=100000 rolling_restart_test
 
@@ -32,11 +32,6 @@ using ::testing::IsEmpty;
 constexpr int kSamples = 1000;
 /// Between two calls of a caller: leaves the machine to the servers.
 constexpr std::chrono::milliseconds kPause(1);
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::atoi(value);
-}
 
 /// What one call came to.
 struct Answer {
