@@ -195,7 +195,8 @@ int Serve(const Config& config) {
   absl::StatusOr<std::unique_ptr<Server>> server =
       Server::Start(ServerOptions(config, **security, log, keeper->get()), repository);
   if (!server.ok()) return Fail(kUnavailable, server.status().message());
-  const auto monitoring = StartMonitoring(config, {**server, repository, loads, MDN_VERSION});
+  const auto monitoring =
+      StartMonitoring(config, {**server, repository, loads, **security, MDN_VERSION});
   if (!monitoring.ok()) return Fail(kUnavailable, monitoring.status().message());
   spdlog::info("settings: {}", SettingsLine());
   WarnOfOpenDoors(config);

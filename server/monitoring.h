@@ -8,6 +8,7 @@
 #include "server/observability/http_listener.h"
 #include "server/observability/load_metrics.h"
 #include "server/repository/model_repository.h"
+#include "server/security/security.h"
 #include "server/server.h"
 
 namespace mdn {
@@ -17,6 +18,7 @@ struct Monitored {
   const Server& server;
   const ModelRepository& repository;
   const LoadMetrics& loads;
+  const Security& security;
   /// Of the program.
   std::string version;
 };

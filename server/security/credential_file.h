@@ -37,8 +37,10 @@ class Reloaded {
     return current_;
   }
 
-  /// Grows after the contents have changed.
+  /// How often the contents have changed; grows afterwards.
   uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
+  /// How often files were refused, once for each reason in a row.
+  uint64_t refusals() const { return refusals_.load(std::memory_order_relaxed); }
 
   /// Takes what is new in the files and stands the checks; otherwise what is in use stays, and the
   /// log tells why, once for each reason. Confined to one thread.
@@ -46,8 +48,10 @@ class Reloaded {
     absl::StatusOr<Contents> contents = read_();
     if (!contents.ok()) {
       const std::string complaint(contents.status().message());
-      if (complaint != complaint_) spdlog::error("{} stays as it was: {}", name_, complaint);
+      if (complaint == complaint_) return;
+      spdlog::error("{} stays as it was: {}", name_, complaint);
       complaint_ = complaint;
+      refusals_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
     complaint_.clear();
@@ -70,7 +74,7 @@ class Reloaded {
   const std::string name_;
   const Read read_;
   std::string complaint_;  // Refresh's.
-  std::atomic<uint64_t> revision_{0};
+  std::atomic<uint64_t> revision_{0}, refusals_{0};
   mutable std::mutex mutex_;
   /// Guarded by mutex_.
   std::shared_ptr<const Contents> current_;

@@ -21,6 +21,7 @@
 #include "tests/support/child_process.h"
 #include "tests/support/connected_channel.h"
 #include "tests/support/credential_folder.h"
+#include "tests/support/monitored_server.h"
 
 namespace mdn {
 namespace {
@@ -320,10 +321,10 @@ TEST_F(SecurityTest, WhatIsNotThereNeedsATokenToo) {
 
 TEST_F(SecurityTest, TokensOfServerAndClientChangeWhileTheyRun) {
   const std::string list = folder_.Write("tokens.json", TokenList(kCaller));
-  const ServerProcess server("ex_1d.pt", {"--token_file=" + list});
+  MonitoredServer server({"--token_file=" + list});
   SecurityOptions security;
   security.token_file = folder_.Write("token", kCaller);
-  const Client client(Options(server.address(), security));
+  const Client client(Options(server.process().address(), security));
   EXPECT_TRUE(client.GetModel().ok());
 
   folder_.Write("tokens.json", TokenList(kNextCaller));
@@ -333,6 +334,15 @@ TEST_F(SecurityTest, TokensOfServerAndClientChangeWhileTheyRun) {
   EXPECT_TRUE(await(absl::StatusCode::kUnauthenticated));
   folder_.Write("token", kNextCaller);
   EXPECT_TRUE(await(absl::StatusCode::kOk));
+
+  const auto reloads = [&server](const std::string& result) {
+    return server.Metric("mdn_credential_reloads_total{credential=\"tokens\",result=\"" + result +
+                         "\"}");
+  };
+  folder_.Write("tokens.json", "no tokens");
+  EXPECT_TRUE(Await([&] { return reloads("refused") == 1; }));
+  EXPECT_EQ(reloads("taken"), 1);
+  EXPECT_TRUE(client.GetModel().ok());
 }
 
 /// A stream of the bearer of a token.

@@ -62,7 +62,9 @@ TEST_F(AccessTest, TellsWhenTokensHaveChanged) {
   EXPECT_EQ(access.revision(), before);
   folder_.Write("tokens.json", "not tokens");
   tokens->Refresh();
+  tokens->Refresh();
   EXPECT_EQ(access.revision(), before);
+  EXPECT_EQ(tokens->refusals(), 1);
   folder_.Write("tokens.json", R"({"other": {"token": "0123456789abcdef", "roles": ["call"]}})");
   tokens->Refresh();
   EXPECT_NE(access.revision(), before);
