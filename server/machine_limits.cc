@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
 namespace mdn {
@@ -82,7 +83,8 @@ double ControlGroupLimit(const std::string& root, const std::string& controller,
     if (fields[1].empty()) {
       limit = std::min(limit, LimitOfHierarchy(mount, fields[2], in_v2));
     } else if (std::count(controllers.begin(), controllers.end(), controller) > 0) {
-      limit = std::min(limit, LimitOfHierarchy(mount + "/" + controller, fields[2], in_v1));
+      limit =
+          std::min(limit, LimitOfHierarchy(absl::StrCat(mount, "/", controller), fields[2], in_v1));
     }
   }
   return limit;
