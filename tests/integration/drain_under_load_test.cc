@@ -24,6 +24,9 @@ namespace mdn {
 namespace {
 
 using grpc::health::v1::HealthCheckResponse;
+using testing::AnyOf;
+using testing::Eq;
+using testing::StartsWith;
 
 /// Callers that go on until they are told to stop or an error comes, and what the errors said.
 class Load {
@@ -118,9 +121,19 @@ TEST(DrainUnderLoadTest, NoAcceptedCallFailsAndOpenWatchesDelayNothing) {
   EXPECT_EQ(server.Wait(), 0);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
   load.Join();
-  // Every caller ends by being told that its next call was not taken; an accepted call that was
-  // lost would say something else.
-  EXPECT_EQ(load.refusals(), (std::map<std::string, int>{{"14 the server is draining", 16}}));
+  // Every caller ends by being told that its next call was not taken: by the server, or, where it
+  // was slow to make that call, by finding nobody. An accepted call that was lost would say
+  // something else.
+  int refused = 0;
+  int told = 0;
+  for (const auto& [refusal, callers] : load.refusals()) {
+    EXPECT_THAT(refusal, AnyOf(Eq("14 the server is draining"),
+                               StartsWith("14 failed to connect to all addresses")));
+    refused += callers;
+    if (refusal == "14 the server is draining") told = callers;
+  }
+  EXPECT_EQ(refused, 16);
+  EXPECT_GT(told, 0);
 }
 
 TEST(DrainUnderLoadTest, CallersThatHeedHealthSeeNoErrorAtAll) {
