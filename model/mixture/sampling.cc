@@ -363,10 +363,18 @@ class RowSampler {
   Numbers<float> z_;
 };
 
+// Several vectors in turn keep the processor busy: as many as its registers allow. Of more
+// dimensions than one there is more to do at once anyway.
+constexpr size_t kManyUnits = HWY_TARGET == HWY_AVX3 ? 4 : 2;
+
 template <typename Table>
 void DrawFrom(const RowDraws& row, absl::Span<float> samples, absl::Span<int32_t> components) {
-  // Two vectors in turn keep the processor busy; few samples fill but one.
-  if (samples.size() > 2 * kLanes * row.mixture.shape.dims) {
+  const int64_t dims = row.mixture.shape.dims;
+  const int64_t count = static_cast<int64_t>(samples.size()) / dims;
+  // Few samples would leave most of many vectors unused.
+  if (dims == 1 && count > kManyUnits * kLanes) {
+    RowSampler<Table, kManyUnits>(row).Draw(samples, components);
+  } else if (count > 2 * kLanes) {
     RowSampler<Table, 2>(row).Draw(samples, components);
   } else {
     RowSampler<Table, 1>(row).Draw(samples, components);
