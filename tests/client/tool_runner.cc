@@ -11,11 +11,17 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/temporary_directory.h"
 
 extern char** environ;
 
 namespace mdn {
 namespace {
+
+const TemporaryDirectory& Directory() {
+  static const TemporaryDirectory directory;
+  return directory;
+}
 
 std::string ReadFile(const std::string& path) {
   std::ostringstream content;
@@ -58,10 +64,10 @@ ToolResult RunShell(const std::string& command) {
   return Run({"/bin/sh", "-c", command}, "");
 }
 
+std::string TestPath(absl::string_view name) { return absl::StrCat(Directory().path(), "/", name); }
+
 std::string WriteTestFile(absl::string_view name, absl::string_view content) {
-  std::string path = absl::StrCat(testing::TempDir(), "/mdn_client_", getpid(), "_", name);
-  std::ofstream(path, std::ios::binary) << content;
-  return path;
+  return Directory().Write(std::string(name), std::string(content));
 }
 
 }  // namespace mdn

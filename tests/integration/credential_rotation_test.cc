@@ -9,6 +9,7 @@
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,29 +39,33 @@ int64_t Milliseconds(steady_clock::duration time) {
 class Callers {
  public:
   /// `call` is called by all of them.
-  Callers(int count, std::function<absl::Status()> call) : call_(std::move(call)) {
-    for (int i = 0; i < count; ++i) threads_.emplace_back([this] { Run(); });
+  Callers(int count, std::function<absl::Status()> call)
+      : call_(std::move(call)), answered_(count) {
+    for (int i = 0; i < count; ++i) threads_.emplace_back([this, i] { Run(answered_[i]); });
   }
   ~Callers() {
     stopped_ = true;
     for (std::thread& thread : threads_) thread.join();
   }
+  /// Waits until each of them has had so many more.
   void AwaitAnswers(int64_t count) const {
-    const int64_t until = answered_ + count;
-    EXPECT_TRUE(Await([&] { return answered_ >= until; }));
+    for (const std::atomic<int64_t>& answered : answered_) {
+      const int64_t until = answered + count;
+      EXPECT_TRUE(Await([&] { return answered >= until; }));
+    }
   }
-  int64_t answered() const { return answered_; }
+  int64_t answered() const { return std::accumulate(answered_.begin(), answered_.end(), 0L); }
   std::map<std::string, int> failures() {
     const std::lock_guard<std::mutex> lock(mutex_);
     return failures_;
   }
 
  private:
-  void Run() {
+  void Run(std::atomic<int64_t>& answered) {
     while (!stopped_) {
       const absl::Status status = call_();
       if (status.ok()) {
-        ++answered_;
+        ++answered;
         continue;
       }
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -70,7 +75,7 @@ class Callers {
 
   const std::function<absl::Status()> call_;
   std::atomic<bool> stopped_{false};
-  std::atomic<int64_t> answered_{0};
+  std::vector<std::atomic<int64_t>> answered_;
   std::mutex mutex_;
   std::map<std::string, int> failures_;  // Guarded by mutex_.
   std::vector<std::thread> threads_;
@@ -134,7 +139,7 @@ TEST_F(CertificateRotationTest, EachHandshakeSucceedsThroughGoodAndBadPairs) {
   steady_clock::duration longest{0};
   for (int i = 0; i < swaps; ++i) {
     Spoil(i % 4);
-    callers.AwaitAnswers(5);
+    callers.AwaitAnswers(3);
     CertificateOptions named;
     named.names = absl::StrCat("DNS:localhost,IP:127.0.0.1,DNS:n", i, ".example");
     Write(authority_.Issue(named));
@@ -186,7 +191,7 @@ TEST(TokenRotationTest, LosesNoCallWhereBothAreGoodMeanwhileAndTheOldOneIsRefuse
     folder.Write("token", token(i));
     // A client looks at its file every second; calls from before that are answered then.
     std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-    callers.AwaitAnswers(200);
+    callers.AwaitAnswers(50);
     folder.Write("tokens.json", TokenList({token(i)}));
     const auto begin = steady_clock::now();
     const Client with_old = client_with("old_token");
