@@ -259,7 +259,7 @@ TEST(ClientCallsTest, RefusesAnAnswerAboveItsLimit) {
 
 TEST(ClientCallsTest, CallsThroughAUnixSocket) {
   const TemporaryDirectory directory;
-  const FakeService service({}, absl::StrCat("unix:", directory.path(), "/socket"));
+  const FakeService service({}, absl::StrCat("unix:", directory.Path("socket")));
 
   EXPECT_TRUE(Client(Options(service)).GetModel().ok());
 }

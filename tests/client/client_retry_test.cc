@@ -185,7 +185,7 @@ TEST(ClientRetryTest, PassesOverServersThatCannotBeReached) {
 
 TEST(ClientRetryTest, FindsAServerAgainThatCameBack) {
   const TemporaryDirectory directory;
-  const std::string address = absl::StrCat("unix:", directory.path(), "/socket");
+  const std::string address = absl::StrCat("unix:", directory.Path("socket"));
   auto service = std::make_unique<FakeService>(FakeModel(), address);
   const Client client(Options({address}));
   ASSERT_TRUE(client.GetModel().ok());

@@ -10,7 +10,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "absl/strings/str_cat.h"
 #include "tests/support/temporary_directory.h"
 
 extern char** environ;
@@ -64,7 +63,7 @@ ToolResult RunShell(const std::string& command) {
   return Run({"/bin/sh", "-c", command}, "");
 }
 
-std::string TestPath(absl::string_view name) { return absl::StrCat(Directory().path(), "/", name); }
+std::string TestPath(absl::string_view name) { return Directory().Path(std::string(name)); }
 
 std::string WriteTestFile(absl::string_view name, absl::string_view content) {
   return Directory().Write(std::string(name), std::string(content));

@@ -63,7 +63,7 @@ TEST(LightProcessTest, TorchScriptIsServedThroughTheModule) {
 
 TEST(LightProcessTest, WithoutTheModuleTorchScriptEndsWith69AndSaysWhatToInstall) {
   const TemporaryDirectory directory;
-  const std::filesystem::path program = directory.path() + "/bin/mdn_server";
+  const std::filesystem::path program = directory.Path("bin/mdn_server");
   std::filesystem::create_directories(program.parent_path());
   std::filesystem::copy_file(MDN_SERVER_PROGRAM, program);
   ChildProcess process({program, std::string("--model=") + kScript, "--listen=127.0.0.1:0"});

@@ -139,7 +139,7 @@ TEST(ProgramTest, ATakenPortEndsWith69) {
 
 TEST(ProgramTest, ATakenUnixSocketIsNotStolen) {
   const TemporaryDirectory directory;
-  const std::string path = directory.path() + "/socket";
+  const std::string path = directory.Path("socket");
   {
     const ServerProcess first("ex_1d.pt", {"--listen=unix:" + path});
     EXPECT_EQ(first.address(), "unix:" + path);

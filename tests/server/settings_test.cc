@@ -37,7 +37,7 @@ class SettingsTest : public testing::Test {
   }
 
   const TemporaryDirectory directory_;
-  const std::string path_ = directory_.path() + "/settings";
+  const std::string path_ = directory_.Path("settings");
 
  private:
   absl::FlagSaver saver_;
