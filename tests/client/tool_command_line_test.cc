@@ -55,6 +55,12 @@ TEST_F(ToolCommandLineTest, NamesTheFileOfCredentialsThatIsMissing) {
     EXPECT_EQ(result.exit_code, 1);
     EXPECT_THAT(result.err, HasSubstr("NOT_FOUND: /no/such/file: cannot be read"));
   }
+  const ToolResult folder = RunTool({"info", server_, "--tls_ca=/"});
+  EXPECT_EQ(folder.err, "mdn_client: NOT_FOUND: /: cannot be read\n");
+  const std::string key = WriteTestFile("key.pem", "-----BEGIN PRIVATE KEY-----\n");
+  EXPECT_EQ(
+      RunTool({"info", server_, "--tls_ca=" + key}).err,
+      absl::StrCat("mdn_client: INVALID_ARGUMENT: ", key, ": has no certificate in PEM form\n"));
   const ToolResult result = RunTool({"info", server_, "--tls_cert=/dev/null"});
   EXPECT_THAT(result.err, HasSubstr("a client's certificate needs its key"));
 }
