@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/credential_folder.h"
 #include "tests/support/from_environment.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -31,7 +31,7 @@ constexpr char kUnknown[] =
 class AccessTest : public testing::Test {
  protected:
   absl::StatusOr<Tokens> Read(const std::string& text) const {
-    return Tokens::Read(folder_.Write("tokens.json", text));
+    return Tokens::Read(folder_.Replace("tokens.json", text));
   }
   std::string Refusal(const std::string& text) const {
     const auto tokens = Read(text);
@@ -40,7 +40,7 @@ class AccessTest : public testing::Test {
     return message.substr(message.find(": ") + 2);
   }
   Access Of(const std::string& text) const {
-    folder_.Write("tokens.json", text);
+    folder_.Replace("tokens.json", text);
     return Access(Load());
   }
   std::shared_ptr<Reloaded<Tokens>> Load() const {
@@ -49,7 +49,7 @@ class AccessTest : public testing::Test {
         .value();
   }
 
-  const CredentialFolder folder_;
+  const TemporaryDirectory folder_;
 };
 
 TEST_F(AccessTest, AFileThatIsAPipeIsRefusedWithoutWaitingForAWriter) {
@@ -60,18 +60,18 @@ TEST_F(AccessTest, AFileThatIsAPipeIsRefusedWithoutWaitingForAWriter) {
 }
 
 TEST_F(AccessTest, TellsWhenTokensHaveChanged) {
-  folder_.Write("tokens.json", kTwoTokens);
+  folder_.Replace("tokens.json", kTwoTokens);
   const std::shared_ptr<Reloaded<Tokens>> tokens = Load();
   const Access access(tokens);
   const uint64_t before = access.revision();
   tokens->Refresh();
   EXPECT_EQ(access.revision(), before);
-  folder_.Write("tokens.json", "not tokens");
+  folder_.Replace("tokens.json", "not tokens");
   tokens->Refresh();
   tokens->Refresh();
   EXPECT_EQ(access.revision(), before);
   EXPECT_EQ(tokens->refusals(), 1);
-  folder_.Write("tokens.json", R"({"other": {"token": "0123456789abcdef", "roles": ["call"]}})");
+  folder_.Replace("tokens.json", R"({"other": {"token": "0123456789abcdef", "roles": ["call"]}})");
   tokens->Refresh();
   EXPECT_NE(access.revision(), before);
   EXPECT_EQ(Access().revision(), Access().revision());
@@ -176,15 +176,15 @@ TEST_F(AccessTest, SaysWhichEntryIsWrongAndNoToken) {
 }
 
 TEST_F(AccessTest, TokensChangeWithTheFileAndABrokenOneChangesNothing) {
-  folder_.Write("tokens.json", kTwoTokens);
+  folder_.Replace("tokens.json", kTwoTokens);
   const auto tokens = Load();
   const Access access(tokens);
   const std::string fleet = std::string("Bearer ") + kFleet;
-  folder_.Write("tokens.json", "{");
+  folder_.Replace("tokens.json", "{");
   tokens->Refresh();
   EXPECT_TRUE(access.Check(fleet, Role::kCall).ok());
-  folder_.Write("tokens.json",
-                R"({"next": {"token": "0123456789abcdef-next", "roles": ["call"]}})");
+  folder_.Replace("tokens.json",
+                  R"({"next": {"token": "0123456789abcdef-next", "roles": ["call"]}})");
   tokens->Refresh();
   EXPECT_EQ(access.Check(fleet, Role::kCall).code(), absl::StatusCode::kUnauthenticated);
   EXPECT_TRUE(access.Check("Bearer 0123456789abcdef-next", Role::kCall).ok());
