@@ -161,8 +161,8 @@ class LoadGenerator::Worker {
 
   void Count(const Bearer::Answer& answer, Time now) {
     if (*stop_ && answer.code == grpc::StatusCode::CANCELLED) return;
-    const int code =
-        answer.code >= 0 && answer.code < kStatusCodes ? answer.code : grpc::StatusCode::UNKNOWN;
+    constexpr int kUnknown = grpc::StatusCode::UNKNOWN;
+    const int code = answer.code >= 0 && answer.code < kStatusCodes ? answer.code : kUnknown;
     ++result_.answers[code];
     if (result_.messages[code].empty()) result_.messages[code] = answer.message;
     if (code != grpc::StatusCode::OK) return;
