@@ -141,8 +141,9 @@ TEST_F(ToolOutputTest, InfoOnlyListsSeveralModelsOfWhichNoneIsTheDefault) {
     model->mutable_model()->set_version(1);
     model->set_state(v1::MODEL_STATE_READY);
   }
-  service_.Answer(several);
-  EXPECT_EQ(Print(service_, {"info"}),
+  FakeService service;
+  service.Answer(several);
+  EXPECT_EQ(Print(service, {"info"}),
             "MODEL  VERSION  STATE  DEFAULT  LABELS  REASON\n"
             "a      1        READY  no\n"
             "b      1        READY  no\n");
