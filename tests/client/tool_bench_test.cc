@@ -111,7 +111,9 @@ TEST_F(ToolBenchTest, FailsWhereNothingSucceeds) {
 
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, HasSubstr("  errors: DEADLINE_EXCEEDED 4\n"));
-  EXPECT_EQ(result.err, "mdn_client: DEADLINE_EXCEEDED: none of 4 requests succeeded\n");
+  EXPECT_EQ(result.err,
+            "mdn_client: DEADLINE_EXCEEDED: none of 4 requests succeeded; the first: "
+            "Deadline Exceeded\n");
 }
 
 TEST_F(ToolBenchTest, ShowsWhatItHasWhenInterrupted) {

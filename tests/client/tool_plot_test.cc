@@ -139,8 +139,8 @@ TEST_F(ToolPlotTest, TakesTheColumnsThatAreNamed) {
   EXPECT_EQ(named.out, Plot(service_, {"--data=" + data_}).out);
   ExpectRefusal(Plot(service_, {"--data=" + table, "--columns=time,cost"}), 65,
                 absl::StrCat("INVALID_ARGUMENT: ", table,
-                             ", line 1: there is no column \"cost\"; the columns are id, price, "
-                             "time, note"));
+                             ", line 1: there is no column \"cost\"; the columns are \"id\", "
+                             "\"price\", \"time\", \"note\""));
   ExpectRefusal(
       Plot(service_, {"--data=" + table, "--columns=time,note"}), 65,
       absl::StrCat("INVALID_ARGUMENT: ", table, ", line 2, column 4: \"x\" is not a number"));
