@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace mdn::client_internal {
 namespace {
@@ -37,9 +39,20 @@ absl::StatusOr<std::string> ReadToken(const std::string& path) {
   return text;
 }
 
-absl::Status CheckReadable(const std::string& path) {
-  if (path.empty() || std::ifstream(path).is_open()) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+/// gRPC aborts the process for a file that opens but cannot be read, as a directory, and does not
+/// say which one it cannot use.
+absl::Status CheckPem(const std::string& path, absl::string_view kind, absl::string_view mark) {
+  constexpr std::streamsize kMaxBytes = 1 << 20;
+  if (path.empty()) return absl::OkStatus();
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kMaxBytes, '\0');
+  file.read(text.data(), kMaxBytes);
+  text.resize(file.gcount());
+  if (!file.is_open() || file.bad()) {
+    return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+  }
+  if (absl::StrContains(text, mark)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(path, ": has no ", kind, " in PEM form"));
 }
 
 absl::Status Check(const SecurityOptions& options) {
@@ -48,10 +61,11 @@ absl::Status Check(const SecurityOptions& options) {
         "a client's certificate needs its key, and a key its "
         "certificate");
   }
-  for (const auto* file : {&options.ca_file, &options.certificate_file, &options.key_file}) {
-    if (absl::Status status = CheckReadable(*file); !status.ok()) return status;
-  }
-  return absl::OkStatus();
+  constexpr absl::string_view kCertificate = "CERTIFICATE-----";
+  absl::Status status = CheckPem(options.ca_file, "certificate", kCertificate);
+  if (status.ok()) status = CheckPem(options.certificate_file, "certificate", kCertificate);
+  if (status.ok()) status = CheckPem(options.key_file, "private key", "PRIVATE KEY-----");
+  return status;
 }
 
 std::shared_ptr<grpc::ChannelCredentials> TlsCredentials(const SecurityOptions& options) {

@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "model/checkpoint/json_text.h"
 #include "model/checkpoint/printable.h"
 
@@ -128,15 +129,26 @@ std::string FlagJson(const absl::CommandLineFlag& flag) {
   return FlagValue(flag).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+/// Abseil says that a value is illegal, not what would be legal.
+std::string ExpectedValue(const absl::CommandLineFlag& flag) {
+  if (flag.IsOfType<absl::Duration>()) return "a duration such as 100us, 5s or 1m30s";
+  if (flag.IsOfType<bool>()) return "true or false";
+  if (flag.IsOfType<int>()) return "a whole number of 32 bits";
+  if (flag.IsOfType<int64_t>()) return "a whole number of 64 bits";
+  return flag.IsOfType<double>() ? "a number" : "";
+}
+
 }  // namespace
 
 absl::Status SetOnce(absl::CommandLineFlag& flag, const std::string& value, std::string name) {
   std::string error;
   const bool first = Names().emplace(flag.Name(), name).second;
   if (!first || flag.ParseFrom(value, &error)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, ": cannot use '", value, "'",
-                                                 error.empty() ? "" : ": ",
-                                                 absl::StripTrailingAsciiWhitespace(error)));
+  const std::string expected = ExpectedValue(flag);
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, ": cannot use '", value, "'",
+                   expected.empty() ? absl::StrCat(": ", absl::StripTrailingAsciiWhitespace(error))
+                                    : absl::StrCat("; expected ", expected)));
 }
 
 void ForgetSettingNames() { Names().clear(); }

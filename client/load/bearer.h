@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "client/load/workload.h"
 
@@ -27,6 +28,8 @@ class Bearer {
     int code = 0;
     /// Of the response message.
     int64_t bytes = 0;
+    /// The status's, where it is not OK.
+    std::string message;
   };
 
   virtual ~Bearer() = default;

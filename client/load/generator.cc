@@ -161,8 +161,11 @@ class LoadGenerator::Worker {
 
   void Count(const Bearer::Answer& answer, Time now) {
     if (*stop_ && answer.code == grpc::StatusCode::CANCELLED) return;
-    ++result_.answers[std::min(answer.code, kStatusCodes - 1)];
-    if (answer.code != grpc::StatusCode::OK) return;
+    constexpr int kUnknown = grpc::StatusCode::UNKNOWN;
+    const int code = answer.code >= 0 && answer.code < kStatusCodes ? answer.code : kUnknown;
+    ++result_.answers[code];
+    if (result_.messages[code].empty()) result_.messages[code] = answer.message;
+    if (code != grpc::StatusCode::OK) return;
     const nanoseconds latency = now - answer.due;
     result_.latency.Record(latency.count());
     result_.response_bytes += answer.bytes;

@@ -41,7 +41,10 @@ int64_t LoadResult::total() const {
 void LoadResult::Add(const LoadResult& other) {
   latency.Add(other.latency);
   lag.Add(other.lag);
-  for (int code = 0; code < kStatusCodes; ++code) answers[code] += other.answers[code];
+  for (int code = 0; code < kStatusCodes; ++code) {
+    answers[code] += other.answers[code];
+    if (messages[code].empty()) messages[code] = other.messages[code];
+  }
   late += other.late;
   in_window += other.in_window;
   window_seconds = std::max(window_seconds, other.window_seconds);

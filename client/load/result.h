@@ -21,6 +21,8 @@ struct LoadResult {
   LatencyHistogram lag;
   /// Answers by status code.
   std::array<int64_t, kStatusCodes> answers{};
+  /// The first message that came with each code.
+  std::array<std::string, kStatusCodes> messages;
   /// OK, but later than the timeout.
   int64_t late = 0;
   /// OK and not late, before the window closed: the answers to the last requests come after.

@@ -38,6 +38,7 @@ struct Outcome {
   uint64_t id = 0;
   int code = 0;
   bool more = false;
+  std::string message;
 };
 
 Outcome ReadOutcome(absl::string_view bytes) {
@@ -55,6 +56,7 @@ Outcome ReadOutcome(absl::string_view bytes) {
       google::rpc::Status status;
       WireFormatLite::ReadMessage(&input, &status);
       outcome.code = status.code();
+      outcome.message = std::move(*status.mutable_message());
     } else if (!WireFormatLite::SkipField(&input, tag)) {
       break;
     }
@@ -191,12 +193,12 @@ class LoadStream {
   }
 
   void TakeAnswer(absl::string_view response, std::deque<Bearer::Answer>& answers) {
-    const Outcome outcome = ReadOutcome(response);
+    Outcome outcome = ReadOutcome(response);
     Slots::Slot* const slot = slots_.Find(outcome.id);
     if (slot == nullptr) return;
     slot->bytes += static_cast<int64_t>(response.size());
     if (outcome.more) return;
-    answers.push_back({slot->due, outcome.code, slot->bytes});
+    answers.push_back({slot->due, outcome.code, slot->bytes, std::move(outcome.message)});
     slots_.Free(outcome.id);
   }
 
@@ -210,9 +212,11 @@ class LoadStream {
   /// Everything that is under way has got the stream's status.
   void Close(std::deque<Bearer::Answer>& answers) {
     const int code = status_.ok() ? grpc::StatusCode::UNAVAILABLE : status_.error_code();
+    const std::string message =
+        status_.ok() ? "the server ended the stream" : status_.error_message();
     for (uint64_t id = 0; id < slots_.size(); ++id) {
       if (Slots::Slot* const slot = slots_.Find(id); slot != nullptr) {
-        answers.push_back({slot->due, code, 0});
+        answers.push_back({slot->due, code, 0, message});
         slots_.Free(id);
       }
     }
@@ -276,7 +280,7 @@ class StreamBearer final : public Bearer {
       }
     }
     if (answers_.empty()) return {};
-    const Answer answer = answers_.front();
+    Answer answer = std::move(answers_.front());
     answers_.pop_front();
     return answer;
   }

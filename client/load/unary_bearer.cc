@@ -58,8 +58,8 @@ class UnaryBearer final : public Bearer {
       return {};
     }
     Call& call = *static_cast<Call*>(tag);
-    const Answer answer{call.due, call.status.error_code(),
-                        static_cast<int64_t>(call.response.Length())};
+    Answer answer{call.due, call.status.error_code(), static_cast<int64_t>(call.response.Length()),
+                  call.status.error_message()};
     call.reader.reset();
     call.context.reset();
     call.response.Clear();

@@ -128,8 +128,10 @@ absl::StatusOr<BenchLevel> RunLevel(const BenchFlags& flags, double level,
 absl::Status CheckAnswered(const load::LoadResult& result) {
   if (result.answers[0] > 0 || result.total() == 0) return absl::OkStatus();
   const auto most = std::max_element(result.answers.begin(), result.answers.end());
-  const auto code = static_cast<absl::StatusCode>(most - result.answers.begin());
-  return absl::Status(code, absl::StrCat("none of ", result.total(), " requests succeeded"));
+  const auto code = most - result.answers.begin();
+  return absl::Status(static_cast<absl::StatusCode>(code),
+                      absl::StrCat("none of ", result.total(),
+                                   " requests succeeded; the first: ", result.messages[code]));
 }
 
 absl::Status RunLevels(const BenchFlags& flags, const Session& session,

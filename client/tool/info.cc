@@ -167,9 +167,23 @@ void PrintJson(const std::vector<Field>& fields, const std::vector<ModelVersion>
   output.Write(absl::StrCat("{", JsonFields(fields), ",\"models\":[", list, "]}\n"));
 }
 
+/// Several are ready, and neither the caller nor the server says which one is meant.
+bool LeavesOpenWhichOne(const ModelId& model, const std::vector<ModelVersion>& models) {
+  return model.name.empty() && model.version == 0 && model.label.empty() &&
+         std::none_of(models.begin(), models.end(),
+                      [](const ModelVersion& version) { return version.is_default; }) &&
+         std::any_of(models.begin(), models.end(), [](const ModelVersion& version) {
+           return version.state == ModelVersion::State::kReady;
+         });
+}
+
 absl::Status Info(const Session& session) {
   const absl::StatusOr<std::vector<ModelVersion>> models = session.client.ListModels();
   if (!models.ok()) return models.status();
+  if (session.format == Format::kTable && LeavesOpenWhichOne(session.model, *models)) {
+    PrintModels(*models, session.output);
+    return absl::OkStatus();
+  }
   const absl::StatusOr<ModelInfo> info = session.client.GetModel(session.model);
   // The list comes first, for whoever named a model that does not exist.
   if (session.format == Format::kTable) PrintModels(*models, session.output);
@@ -194,8 +208,9 @@ absl::Status Info(const Session& session) {
 Command AddInfo(CLI::App& tool) {
   CLI::App* command = tool.add_subcommand("info", "What a model is, and which models there are");
   command->footer(
-      "The table lists every model and then describes one: --model, or the default. CSV has the\n"
-      "description, a field in each line; JSON is one object with the list in its field models.\n"
+      "The table lists every model, and then describes one: --model, or the default if there is\n"
+      "one. CSV has the description, a field in each line; JSON is one object with the list in\n"
+      "its field models.\n"
       "\n"
       "Examples:\n"
       "  mdn_client info\n"

@@ -1,6 +1,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -10,8 +11,11 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/tool/command.h"
 #include "client/tool/exit_code.h"
@@ -23,6 +27,22 @@ using Arguments = std::vector<std::string>;
 
 constexpr auto kCommands = {AddInfo, AddPredict, AddSample, AddLogLikelihood,
                             AddPlot, AddBench,   AddHealth};
+
+/// Empty where it is an address as --server takes it, else what is wrong.
+std::string CheckAddress(const std::string& address) {
+  for (const absl::string_view scheme : {"unix:", "unix-abstract:"}) {
+    if (absl::StartsWith(address, scheme) && address.size() > scheme.size()) return "";
+  }
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon != std::string::npos && colon > 0 &&
+      absl::SimpleAtoi(address.substr(colon + 1), &port) && port > 0 && port <= 65535) {
+    return "";
+  }
+  return absl::StrCat("got '", address,
+                      "'; expected HOST:PORT with a port from 1 to 65535, unix:PATH or "
+                      "dns:///HOST:PORT");
+}
 
 absl::Duration ParseTimeout(const std::string& text) {
   absl::Duration timeout;
@@ -42,6 +62,7 @@ void AddGlobalFlags(CLI::App& tool, GlobalFlags* flags) {
       ->envname("MDN_CLIENT_SERVER")
       ->delimiter(',')
       ->allow_extra_args(false)
+      ->check(CLI::Validator(CheckAddress, ""))
       ->type_name("ADDRESS")
       ->capture_default_str();
   tool.add_option("--model", flags->model.name, "Default: the server's only or default model")
@@ -136,7 +157,21 @@ int RunCommand(const Command& command, const GlobalFlags& flags) {
   return written.ok() ? 0 : Report(written, kExitFailure);
 }
 
+/// Empty, or the flag of `--flag=`, for whose value CLI11 would take the next argument.
+std::string FlagWithoutValue(const Arguments& arguments) {
+  for (const std::string& argument : arguments) {
+    const size_t equals = argument.find('=');
+    if (absl::StartsWith(argument, "--") && equals + 1 == argument.size()) {
+      return argument.substr(0, equals);
+    }
+  }
+  return "";
+}
+
 int Run(Arguments arguments) {
+  if (const std::string flag = FlagWithoutValue(arguments); !flag.empty()) {
+    return Report(absl::StrCat(flag, ": got nothing after '='; expected a value"), kExitUsage);
+  }
   CLI::App tool("", "mdn_client");
   GlobalFlags flags;
   Describe(tool);

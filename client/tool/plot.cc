@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -187,7 +188,7 @@ void AddRequestFlags(CLI::App& command, PlotRequest* request) {
       ->type_name("N")
       ->capture_default_str();
   command.add_option("--seed", request->seed, "Of the draws")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()))
       ->type_name("N")
       ->capture_default_str();
 }

@@ -34,9 +34,7 @@ absl::StatusOr<Observations> ReadObservations(const PlotRequest& request, const 
   if (!reader.ok()) return reader.status();
   const absl::StatusOr<Rows> rows = reader->Read(kMostObservations);
   if (!rows.ok()) return rows.status();
-  if (rows->count == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": no rows"));
-  }
+  if (rows->count == 0) return reader->NoRows();
   if (rows->columns != model.dim_in + model.dim_out) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", rows->columns, " columns, expected ",
                                                    model.dim_in, " of x and then ", model.dim_out,

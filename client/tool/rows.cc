@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -27,6 +28,16 @@ constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 std::string Quote(absl::string_view field) {
   return absl::StrCat("\"", absl::CHexEscape(field.substr(0, kMaxQuotedBytes)), "\"");
+}
+
+/// For a message, as UTF-8.
+std::string QuotedList(const std::vector<std::string>& names) {
+  constexpr size_t kMost = 500;
+  const std::string list =
+      absl::StrJoin(names, ", ", [](std::string* out, const std::string& name) {
+        absl::StrAppend(out, "\"", absl::Utf8SafeCHexEscape(name), "\"");
+      });
+  return list.size() <= kMost ? list : absl::StrCat(list.substr(0, kMost), "...");
 }
 
 absl::Status CannotRead(const std::string& path, int error) {
@@ -124,9 +135,9 @@ absl::Status RowReader::SetHeadings(const std::vector<absl::string_view>& fields
   for (const std::string& name : wanted_) {
     const auto found = std::find(headings_.begin(), headings_.end(), name);
     if (found == headings_.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(Place(), ": there is no column ", Quote(name), "; the columns are ",
-                       absl::StrJoin(headings_, ", ").substr(0, 500)));
+      return absl::InvalidArgumentError(absl::StrCat(Place(), ": there is no column ",
+                                                     QuotedList({name}), "; the columns are ",
+                                                     QuotedList(headings_)));
     }
     places_.push_back(static_cast<size_t>(found - headings_.begin()));
   }
@@ -148,10 +159,21 @@ absl::Status RowReader::Append(const std::vector<absl::string_view>& fields, Row
       return absl::InvalidArgumentError(absl::StrCat(Place(), ", column ", place + 1, ": ",
                                                      Quote(fields[place]), " is not a number"));
     }
+    if (!std::isfinite(value)) {
+      return absl::InvalidArgumentError(absl::StrCat(Place(), ", column ", place + 1, ": ",
+                                                     Quote(fields[place]),
+                                                     " is not a finite number up to 3.4e38"));
+    }
     rows->values.push_back(value);
   }
   ++rows->count;
   return absl::OkStatus();
+}
+
+absl::Status RowReader::NoRows() const {
+  return absl::InvalidArgumentError(absl::StrCat(
+      name_, ": no rows",
+      headings_.empty() ? "" : absl::StrCat(" below the headings ", QuotedList(headings_))));
 }
 
 absl::Span<const float> RowOf(const Array& array, int64_t row) {

@@ -37,9 +37,12 @@ class RowReader {
   /// "1.5,2;0,1": rows that stand in the flag `name`, separated by semicolons; no headings.
   static RowReader FromFlag(absl::string_view name, const std::string& text);
 
-  /// The next rows, at most `max_rows`; none at the end. INVALID_ARGUMENT for what is no number,
-  /// with its line and column, counted from 1.
+  /// The next rows, at most `max_rows`; none at the end. INVALID_ARGUMENT for what is no number, or
+  /// no finite one as a float, with its line and column, counted from 1.
   absl::StatusOr<Rows> Read(int64_t max_rows);
+
+  /// INVALID_ARGUMENT that says so, where Read gave none at all.
+  absl::Status NoRows() const;
 
   /// Of the rows' columns, if the first line had headings, once a row has been read.
   const std::vector<std::string>& headings() const { return headings_; }

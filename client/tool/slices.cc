@@ -73,7 +73,7 @@ absl::Status ForEachSlice(RowReader& reader, int64_t rows_per_request, Output& o
     progress.Show(slice.first_row);
   }
   if (slice.index > 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(reader.name(), ": no rows"));
+  return reader.NoRows();
 }
 
 void AddColumns(const std::string& name, int64_t dims, std::vector<Column>* columns) {

@@ -44,6 +44,17 @@ absl::Span<const float> RowOf(const std::vector<float>& values, int64_t row, int
   return absl::MakeConstSpan(values).subspan(row * size, size);
 }
 
+// Of all numbers of rows [begin, end) at once, which is much faster than row by row.
+bool AllFinite(const Mixture& mixture, int64_t begin, int64_t end) {
+  const auto are_finite = [&](const std::vector<float>& values) {
+    const auto row_size = mixture.rows > 0 ? static_cast<int64_t>(values.size()) / mixture.rows : 0;
+    return AllFinite(
+        absl::MakeConstSpan(values).subspan(begin * row_size, (end - begin) * row_size));
+  };
+  return are_finite(mixture.log_pi) && are_finite(mixture.mu) && are_finite(mixture.sigma) &&
+         are_finite(mixture.log_scale) && are_finite(mixture.scale_tril);
+}
+
 }  // namespace
 
 void Mixture::Resize(const MixtureShape& new_shape, int64_t new_rows) {
@@ -69,6 +80,7 @@ MixtureRow Mixture::Row(int64_t row) const {
 }
 
 int64_t Mixture::FirstNonFiniteRow(int64_t begin, int64_t end) const {
+  if (AllFinite(*this, begin, end)) return -1;
   for (int64_t row = begin; row < end; ++row) {
     if (!IsFinite(Row(row))) return row;
   }

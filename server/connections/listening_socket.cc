@@ -1,15 +1,21 @@
 #include "server/connections/listening_socket.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <memory>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -23,12 +29,18 @@ constexpr absl::string_view kUnix = "unix:";
 constexpr int kLongestSilenceMs = 10'000;
 /// Free ports are tried where a name has several addresses, of which another one is taken.
 constexpr int kMaxPortsTried = 8;
+/// How long others may take to make a socket in the same directory.
+constexpr int kLockAttempts = 100;
+constexpr std::chrono::milliseconds kLockInterval(10);
 
 /// An address of the system's, of any family.
 struct Place {
   sockaddr_storage storage{};
   socklen_t size = 0;
 
+  bool operator==(const Place& other) const {
+    return size == other.size && std::memcmp(&storage, &other.storage, size) == 0;
+  }
   const sockaddr* address() const { return reinterpret_cast<const sockaddr*>(&storage); }
   sockaddr_in6& v6() { return reinterpret_cast<sockaddr_in6&>(storage); }
   sockaddr_in& v4() { return reinterpret_cast<sockaddr_in&>(storage); }
@@ -93,8 +105,11 @@ absl::StatusOr<std::vector<Place>> Resolve(const std::string& address) {
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
   std::vector<Place> places;
   for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    std::memcpy(&places.emplace_back().storage, entry->ai_addr, entry->ai_addrlen);
-    places.back().size = entry->ai_addrlen;
+    Place place;
+    std::memcpy(&place.storage, entry->ai_addr, entry->ai_addrlen);
+    place.size = entry->ai_addrlen;
+    // A name may have an address twice.
+    if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
   }
   return places;
 }
@@ -132,12 +147,27 @@ absl::StatusOr<std::vector<ListeningSocket>> ListenOnTcp(const std::string& addr
   return Unavailable(address, std::strerror(error));
 }
 
-/// What is there is a socket, and nobody answers on it.
-bool IsAbandoned(const std::string& path, const Place& place) {
+/// The file's directory, which nobody else gets from here until it is closed: of those who make a
+/// socket at the same time none removes what another has just made. Nothing where it cannot be
+/// locked; UNAVAILABLE where another process keeps it.
+absl::StatusOr<FileDescriptor> LockDirectoryOf(const std::string& path) {
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  FileDescriptor lock(open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_CLOEXEC));
+  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+    if (flock(lock.number(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return lock;
+    std::this_thread::sleep_for(kLockInterval);
+  }
+  return absl::UnavailableError("another process keeps its directory locked");
+}
+
+bool IsSocket(const std::string& path) {
   struct stat file {};
-  if (stat(path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
+  return stat(path.c_str(), &file) == 0 && S_ISSOCK(file.st_mode);
+}
+
+bool IsServed(const Place& place) {
   const FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  return connect(socket.number(), place.address(), place.size) != 0 && errno == ECONNREFUSED;
+  return connect(socket.number(), place.address(), place.size) == 0 || errno != ECONNREFUSED;
 }
 
 absl::StatusOr<std::vector<ListeningSocket>> ListenOnUnix(const std::string& address) {
@@ -149,9 +179,12 @@ absl::StatusOr<std::vector<ListeningSocket>> ListenOnUnix(const std::string& add
   if (path.size() >= sizeof(file.sun_path)) return Unavailable(address, "the path is too long");
   std::memcpy(file.sun_path, path.data(), path.size());
 
+  const absl::StatusOr<FileDescriptor> lock = LockDirectoryOf(path);
+  if (!lock.ok()) return Unavailable(address, lock.status().message());
   FileDescriptor socket = Listen(place);
   if (!socket.has_value() && errno == EADDRINUSE) {
-    if (!IsAbandoned(path, place)) return Unavailable(address, "another process serves it");
+    if (!IsSocket(path)) return Unavailable(address, "a file that is no socket is there");
+    if (IsServed(place)) return Unavailable(address, "another process serves it");
     unlink(path.c_str());
     socket = Listen(place);
   }

@@ -18,8 +18,9 @@ class ListeningSocket {
  public:
   /// For HOST:PORT one socket for each address that HOST stands for, on the same port, which is a
   /// free one where PORT is 0; 0.0.0.0 and [::] stand for all addresses of either version of IP.
-  /// For unix:PATH one, in the place of a socket that nobody serves any more. UNAVAILABLE, with the
-  /// system's reason, where the address is taken or none of those can be had.
+  /// For unix:PATH one, in the place of a socket that nobody serves any more. Of several
+  /// processes that try that at once one has it. UNAVAILABLE, with the reason, where the address is
+  /// taken or none of those can be had.
   static absl::StatusOr<std::vector<ListeningSocket>> Open(const std::string& address);
 
   /// `path`: the file of a Unix socket, or nothing.

@@ -166,7 +166,11 @@ void RepositoryKeeper::Take(const RepositoryListing& listing, SteadyTime now) {
     auto& [name, model] = *entry;
     const auto files = listing.models.find(name);
     const bool is_there = files != listing.models.end();
+    const std::string policy_problem = model.policy_problem;
     Observe(is_there ? &files->second : nullptr, now, options_.timing, model);
+    if (!model.policy_problem.empty() && model.policy_problem != policy_problem) {
+      spdlog::error("model '{}': refused: {}", name, model.policy_problem);
+    }
     const bool is_over = !is_there && model.versions.empty() && !(by_name && model.is_asked_for);
     entry = is_over ? records_.erase(entry) : std::next(entry);
   }

@@ -15,6 +15,13 @@ constexpr std::chrono::milliseconds kLongWork(1);
 
 // A look for more events costs about a microsecond where there are none.
 constexpr std::chrono::microseconds kLittleWork(5);
+// gRPC 1.51 reads one connection at a look. If that brings several requests, the next look reads
+// nothing. So only a second one tells that there is nothing more; without it, a batch holds the
+// requests of one connection. With H = 1024 and half of the requests that it can answer, the median
+// latency was 2.0 ms with one look, 0.56 ms with two, and 0.62 ms with four. Long work is better
+// begun: another thread receives meanwhile.
+constexpr std::chrono::microseconds kMuchWork(20);
+constexpr int kLooksForMuchWork = 2;
 // While evaluations take all processors, each event that wakes the thread which receives takes one
 // of them away for tens of microseconds, with all that it evicts. So that thread rests for a part
 // of what waits already: nobody is served sooner by being received sooner. With H = 1024 on one
@@ -46,6 +53,11 @@ bool IsLittle(const Batcher& batcher) {
   return work.has_value() && *work < kLittleWork;
 }
 
+bool IsMuch(const Batcher& batcher) {
+  const auto work = batcher.ExpectedWork();
+  return work.has_value() && *work > kMuchWork && *work <= kLongWork;
+}
+
 std::chrono::nanoseconds RestFor(const Batcher& batcher) {
   const auto waiting = batcher.ExpectedWork().value_or(std::chrono::nanoseconds::zero());
   return std::min<std::chrono::nanoseconds>(waiting / kRestPart, kLongestRest);
@@ -70,6 +82,12 @@ void GatheredTasks::Add(const std::shared_ptr<ServedModel>& model, Task& task, S
 bool GatheredTasks::small() const {
   return std::all_of(models_.begin(), models_.end(),
                      [](const auto& model) { return IsLittle(model->batcher()); });
+}
+
+int GatheredTasks::looks() const {
+  const bool much = std::any_of(models_.begin(), models_.end(),
+                                [](const auto& model) { return IsMuch(model->batcher()); });
+  return much ? kLooksForMuchWork : 1;
 }
 
 bool GatheredTasks::Finish() {

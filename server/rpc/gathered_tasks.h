@@ -29,6 +29,7 @@ class GatheredTasks final : public Gathered {
   /// A full batch waits for this thread, or as many tasks as are worth waiting for one another.
   bool full() const override { return full_; }
   bool small() const override;
+  int looks() const override;
   /// Evaluates what waits. Leaves this thread's place to another one meanwhile if that will take
   /// long.
   bool Finish() override;

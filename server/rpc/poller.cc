@@ -17,9 +17,12 @@ void CompleteEvents(grpc::CompletionQueue& queue, Gathered& gathered) {
   void* tag = nullptr;
   bool ok = false;
   bool waits = true;
+  int idle_looks = 0;
   for (int events = 0;; ++events) {
     const auto next = queue.AsyncNext(&tag, &ok, waits ? whenever : at_once);
     if (next == Queue::SHUTDOWN) return;
+    idle_looks = next == Queue::TIMEOUT ? idle_looks + 1 : 0;
+    if (next == Queue::TIMEOUT && idle_looks < gathered.looks()) continue;
     if (next == Queue::GOT_EVENT) {
       static_cast<CompletionEvent*>(tag)->Complete(ok);
       const bool enough = gathered.full() || (waits && gathered.small());

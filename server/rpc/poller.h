@@ -21,6 +21,8 @@ class Gathered {
   virtual bool full() const = 0;
   /// So little that looking for more costs more than it can save.
   virtual bool small() const = 0;
+  /// How many looks in a row have to find nothing more before what has been gathered is finished.
+  virtual int looks() const = 0;
   /// Does what has been gathered, and tells whether that was anything.
   virtual bool Finish() = 0;
   /// There is nothing more to do: a chance to let more come together.
@@ -31,8 +33,8 @@ class Gathered {
 };
 
 /// Completes the queue's events until it has been shut down and is empty. Goes on with those that
-/// are there already, and finishes what they have gathered when there are no more. An event that
-/// had to be waited for came alone: if it has gathered little, that is finished before another
+/// are there already, and finishes what they have gathered when looks for more find none. An event
+/// that had to be waited for came alone: if it has gathered little, that is finished before another
 /// look.
 void CompleteEvents(grpc::CompletionQueue& queue, Gathered& gathered);
 

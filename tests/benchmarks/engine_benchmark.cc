@@ -23,7 +23,7 @@ namespace {
 
 constexpr NetworkSize kSizes[] = {
     {1, 1, 3, 50}, {8, 4, 5, 128}, {16, 4, 8, 256}, {64, 16, 8, 512}, {64, 32, 16, 1024}};
-constexpr int64_t kRows[] = {1, 2, 8, 32, 128, 512, 4096};
+constexpr int64_t kRows[] = {1, 2, 8, 16, 24, 32, 128, 512, 4096};
 
 // Biases cost no multiply-add: they begin the sums.
 int64_t MultiplyAddsOfARow(const Checkpoint& checkpoint) {

@@ -120,8 +120,8 @@ TEST(ClientAsyncTest, CancelsOneOfManyCalls) {
   Outcome cancelled;
   Outcome expired;
   AsyncCall call = client.PredictAsync(OneRow(), {}, cancelled.callback());
+  service.WaitForHeld(1);
   client.PredictAsync(OneRow(), {absl::Milliseconds(200)}, expired.callback());
-  service.WaitForHeld(2);
 
   call.Cancel();
 

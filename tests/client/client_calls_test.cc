@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "mdn/client.h"
 #include "tests/support/fake_service.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -218,9 +218,11 @@ TEST(ClientCallsTest, KeepsTheServersCodeAndMessage) {
 TEST(ClientCallsTest, EndsACallAtItsTimeout) {
   FakeService service;
   const Client client(Options(service));
+  ASSERT_TRUE(client.GetModel().ok());
   service.HoldCalls();
 
-  const auto prediction = client.Predict({{}, {{2, 2}, kX}}, {absl::Milliseconds(50)});
+  // Long enough to reach the server.
+  const auto prediction = client.Predict({{}, {{2, 2}, kX}}, {absl::Seconds(1)});
 
   EXPECT_EQ(prediction.status().code(), absl::StatusCode::kDeadlineExceeded);
   service.WaitForCancelled(1);
@@ -256,9 +258,8 @@ TEST(ClientCallsTest, RefusesAnAnswerAboveItsLimit) {
 }
 
 TEST(ClientCallsTest, CallsThroughAUnixSocket) {
-  const std::string address =
-      absl::StrCat("unix:", testing::TempDir(), "/client_calls_test.", getpid());
-  const FakeService service({}, address);
+  const TemporaryDirectory directory;
+  const FakeService service({}, absl::StrCat("unix:", directory.Path("socket")));
 
   EXPECT_TRUE(Client(Options(service)).GetModel().ok());
 }

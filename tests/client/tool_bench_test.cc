@@ -95,30 +95,25 @@ TEST_F(ToolBenchTest, TellsWhatARequestCostsAServerOnThisMachine) {
 }
 
 TEST_F(ToolBenchTest, CountsErrorsByCode) {
-  std::thread fails_after_get_model([this] {
-    while (service_.calls() < 1) std::this_thread::yield();
-    service_.FailNext(3, {grpc::StatusCode::RESOURCE_EXHAUSTED, "full"});
-  });
-  const ToolResult result = RunTool({"bench", server_, "--requests=20000", "--duration=1m",
-                                     "--warmup=0s", "--concurrency=1", "--format=csv"});
-  fails_after_get_model.join();
+  service_.SpareNext(1);  // It asks for the model first.
+  service_.FailNext(3, {grpc::StatusCode::RESOURCE_EXHAUSTED, "full"});
+  const ToolResult result = Bench({"--concurrency=1", "--format=csv"});
 
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.out, HasSubstr(",RESOURCE_EXHAUSTED=3,"));
 }
 
 TEST_F(ToolBenchTest, FailsWhereNothingSucceeds) {
-  std::thread holds_after_get_model([this] {
-    while (service_.calls() < 1) std::this_thread::yield();
-    service_.HoldCalls();
-  });
-  const ToolResult result = RunTool({"bench", server_, "--requests=1000000", "--duration=100ms",
-                                     "--timeout=1s", "--concurrency=4", "--warmup=1s"});
-  holds_after_get_model.join();
+  service_.SpareNext(1);  // It asks for the model first.
+  service_.HoldCalls();
+  const ToolResult result =
+      RunTool({"bench", server_, "--requests=4", "--warmup=0s", "--timeout=1s", "--concurrency=4"});
 
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, HasSubstr("  errors: DEADLINE_EXCEEDED 4\n"));
-  EXPECT_EQ(result.err, "mdn_client: DEADLINE_EXCEEDED: none of 4 requests succeeded\n");
+  EXPECT_EQ(result.err,
+            "mdn_client: DEADLINE_EXCEEDED: none of 4 requests succeeded; the first: "
+            "Deadline Exceeded\n");
 }
 
 TEST_F(ToolBenchTest, ShowsWhatItHasWhenInterrupted) {

@@ -55,6 +55,12 @@ TEST_F(ToolCommandLineTest, NamesTheFileOfCredentialsThatIsMissing) {
     EXPECT_EQ(result.exit_code, 1);
     EXPECT_THAT(result.err, HasSubstr("NOT_FOUND: /no/such/file: cannot be read"));
   }
+  const ToolResult folder = RunTool({"info", server_, "--tls_ca=/"});
+  EXPECT_EQ(folder.err, "mdn_client: NOT_FOUND: /: cannot be read\n");
+  const std::string key = WriteTestFile("key.pem", "-----BEGIN PRIVATE KEY-----\n");
+  EXPECT_EQ(
+      RunTool({"info", server_, "--tls_ca=" + key}).err,
+      absl::StrCat("mdn_client: INVALID_ARGUMENT: ", key, ": has no certificate in PEM form\n"));
   const ToolResult result = RunTool({"info", server_, "--tls_cert=/dev/null"});
   EXPECT_THAT(result.err, HasSubstr("a client's certificate needs its key"));
 }
@@ -71,6 +77,7 @@ TEST_F(ToolCommandLineTest, RefusesWrongUsageInOneLine) {
       {"predict", "--x=1", "--timeout=5"},
       {"predict", "--x=1", "--timeout=-5s"},
       {"predict", "--x=1", "--format=xml"},
+      {"plot", "--x_range=0:1", "--seed=-1"},
       {"sample", "--x=1", "--seed=-1"},
       {"sample", "--x=1", "--seed=18446744073709551616"},
       {"sample", "--x=1", "--num_samples=0"},
@@ -80,6 +87,23 @@ TEST_F(ToolCommandLineTest, RefusesWrongUsageInOneLine) {
     EXPECT_EQ(result.exit_code, 64) << testing::PrintToString(arguments);
     EXPECT_EQ(result.out, "");
     EXPECT_THAT(result.err, testing::MatchesRegex("mdn_client: [^\n]+\n"));
+  }
+}
+
+TEST_F(ToolCommandLineTest, TakesNoOtherArgumentForAMissingValue) {
+  const ToolResult result = RunTool({"predict", "--x=1,2", "--model=", server_});
+  EXPECT_EQ(result.exit_code, 64);
+  EXPECT_EQ(result.err, "mdn_client: --model: got nothing after '='; expected a value\n");
+}
+
+TEST_F(ToolCommandLineTest, WantsAddressesWithAPort) {
+  for (const char* address :
+       {"127.0.0.1", "127.0.0.1:99999", "127.0.0.1:0", "localhost:abc", ":50051", "unix:"}) {
+    const ToolResult result = RunTool({"info", absl::StrCat("--server=a:1,", address)});
+    EXPECT_EQ(result.exit_code, 64);
+    EXPECT_EQ(result.err, absl::StrCat("mdn_client: --server: got '", address,
+                                       "'; expected HOST:PORT with a port from 1 to 65535, "
+                                       "unix:PATH or dns:///HOST:PORT\n"));
   }
 }
 

@@ -130,6 +130,16 @@ TEST_F(ToolInputTest, NamesLineAndColumnOfWhatIsNoNumber) {
               EndsWith("line 2, column 2: \"\\x00\" is not a number\n"));
 }
 
+TEST_F(ToolInputTest, NamesLineAndColumnOfWhatIsNotFinite) {
+  EXPECT_THAT(
+      Refusal("x,y\n1,2\n3,nan\n"),
+      EndsWith("rows.csv, line 3, column 2: \"nan\" is not a finite number up to 3.4e38\n"));
+  EXPECT_THAT(Refusal("1,2\n-1e39,2\n"),
+              EndsWith("line 2, column 1: \"-1e39\" is not a finite number up to 3.4e38\n"));
+  EXPECT_THAT(Run({"log-likelihood", "--x=1,2", "--y=inf"}).err,
+              EndsWith("--y, row 1, column 1: \"inf\" is not a finite number up to 3.4e38\n"));
+}
+
 TEST_F(ToolInputTest, NamesTheLineOfAnotherLength) {
   EXPECT_THAT(Refusal("1,2\n3,4,5\n"), EndsWith("line 2: 3 columns, expected 2\n"));
 }
@@ -141,7 +151,8 @@ TEST_F(ToolInputTest, BoundsTheLengthOfALine) {
 
 TEST_F(ToolInputTest, WantsRows) {
   EXPECT_THAT(Refusal(""), EndsWith("rows.csv: no rows\n"));
-  EXPECT_THAT(Refusal("a,b\n"), EndsWith("rows.csv: no rows\n"));
+  EXPECT_THAT(Refusal("a,b\n"), EndsWith("rows.csv: no rows below the headings \"a\", \"b\"\n"));
+  EXPECT_THAT(Refusal("1;2\n"), EndsWith("rows.csv: no rows below the headings \"1;2\"\n"));
 }
 
 TEST_F(ToolInputTest, NamesTheRowOfAFlag) {

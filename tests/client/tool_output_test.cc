@@ -133,6 +133,22 @@ TEST_F(ToolOutputTest, InfoPrintsCsvFields) {
   EXPECT_THAT(csv, testing::HasSubstr("\nsource,\"a \"\"test\"\"\"\n"));
 }
 
+TEST_F(ToolOutputTest, InfoOnlyListsSeveralModelsOfWhichNoneIsTheDefault) {
+  v1::ListModelsResponse several;
+  for (const char* name : {"a", "b"}) {
+    v1::ModelVersion* model = several.add_models();
+    model->mutable_model()->set_name(name);
+    model->mutable_model()->set_version(1);
+    model->set_state(v1::MODEL_STATE_READY);
+  }
+  FakeService service;
+  service.Answer(several);
+  EXPECT_EQ(Print(service, {"info"}),
+            "MODEL  VERSION  STATE  DEFAULT  LABELS  REASON\n"
+            "a      1        READY  no\n"
+            "b      1        READY  no\n");
+}
+
 TEST_F(ToolOutputTest, InfoPrintsAJsonObject) {
   EXPECT_EQ(Print(wide_, {"info", "--format=json"}),
             "{\"model\":\"fake\",\"version\":7,\"dim_in\":2,\"dim_out\":2,\"components\":2,"

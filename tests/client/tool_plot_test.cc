@@ -79,7 +79,7 @@ TEST_F(ToolPlotTest, HoldsTheOtherFeaturesWhereTheyAreSaid) {
 }
 
 TEST_F(ToolPlotTest, WritesPng) {
-  const std::string path = ::testing::TempDir() + "picture.png";
+  const std::string path = TestPath("picture.png");
   const ToolResult result =
       Plot(service_, {"--data=" + data_, "--panels=observed,sampled,density", "--output=" + path});
   EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -95,7 +95,7 @@ TEST_F(ToolPlotTest, WritesPng) {
 }
 
 TEST_F(ToolPlotTest, WritesSvgWithTheColumnsNames) {
-  const std::string path = ::testing::TempDir() + "picture.SVG";
+  const std::string path = TestPath("picture.SVG");
   ASSERT_EQ(Plot(service_, {"--data=" + data_, "--output=" + path, "--title=Prices"}).exit_code, 0);
   const std::string picture = Contents(path);
   EXPECT_NE(picture.find("<svg"), std::string::npos);
@@ -111,7 +111,7 @@ int Count(const std::string& text, const std::string& part) {
 }
 
 TEST_F(ToolPlotTest, NamesTheAxesOfEveryPanelAndKeepsTheCellsOfHistogramsSharp) {
-  const std::string path = ::testing::TempDir() + "panels.svg";
+  const std::string path = TestPath("panels.svg");
   ASSERT_EQ(Plot(service_, {"--data=" + data_, "--panels=observed,sampled", "--output=" + path})
                 .exit_code,
             0);
@@ -139,8 +139,8 @@ TEST_F(ToolPlotTest, TakesTheColumnsThatAreNamed) {
   EXPECT_EQ(named.out, Plot(service_, {"--data=" + data_}).out);
   ExpectRefusal(Plot(service_, {"--data=" + table, "--columns=time,cost"}), 65,
                 absl::StrCat("INVALID_ARGUMENT: ", table,
-                             ", line 1: there is no column \"cost\"; the columns are id, price, "
-                             "time, note"));
+                             ", line 1: there is no column \"cost\"; the columns are \"id\", "
+                             "\"price\", \"time\", \"note\""));
   ExpectRefusal(
       Plot(service_, {"--data=" + table, "--columns=time,note"}), 65,
       absl::StrCat("INVALID_ARGUMENT: ", table, ", line 2, column 4: \"x\" is not a number"));

@@ -10,12 +10,17 @@
 #include <fstream>
 #include <sstream>
 
-#include "absl/strings/str_cat.h"
+#include "tests/support/temporary_directory.h"
 
 extern char** environ;
 
 namespace mdn {
 namespace {
+
+const TemporaryDirectory& Directory() {
+  static const TemporaryDirectory directory;
+  return directory;
+}
 
 std::string ReadFile(const std::string& path) {
   std::ostringstream content;
@@ -58,10 +63,10 @@ ToolResult RunShell(const std::string& command) {
   return Run({"/bin/sh", "-c", command}, "");
 }
 
+std::string TestPath(absl::string_view name) { return Directory().Path(std::string(name)); }
+
 std::string WriteTestFile(absl::string_view name, absl::string_view content) {
-  std::string path = absl::StrCat(testing::TempDir(), "/mdn_client_", getpid(), "_", name);
-  std::ofstream(path, std::ios::binary) << content;
-  return path;
+  return Directory().Write(std::string(name), std::string(content));
 }
 
 }  // namespace mdn

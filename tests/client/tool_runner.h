@@ -22,7 +22,9 @@ ToolResult RunTool(const std::vector<std::string>& arguments, absl::string_view 
 /// Runs a shell command, in which $TOOL is mdn_client.
 ToolResult RunShell(const std::string& command);
 
-/// A file with the content, in the test's temporary folder, and its path.
+/// Where a file of that name is the test program's own, until it ends.
+std::string TestPath(absl::string_view name);
+/// Writes the file; returns its path.
 std::string WriteTestFile(absl::string_view name, absl::string_view content);
 
 }  // namespace mdn

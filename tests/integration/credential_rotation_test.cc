@@ -9,6 +9,7 @@
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,8 +20,8 @@
 #include "tests/support/await.h"
 #include "tests/support/certificates.h"
 #include "tests/support/child_process.h"
-#include "tests/support/credential_folder.h"
 #include "tests/support/from_environment.h"
+#include "tests/support/temporary_directory.h"
 
 // Longer runs: TEST_SWAPS=100 TEST_ROTATIONS=20 credential_rotation_test
 
@@ -38,29 +39,33 @@ int64_t Milliseconds(steady_clock::duration time) {
 class Callers {
  public:
   /// `call` is called by all of them.
-  Callers(int count, std::function<absl::Status()> call) : call_(std::move(call)) {
-    for (int i = 0; i < count; ++i) threads_.emplace_back([this] { Run(); });
+  Callers(int count, std::function<absl::Status()> call)
+      : call_(std::move(call)), answered_(count) {
+    for (int i = 0; i < count; ++i) threads_.emplace_back([this, i] { Run(answered_[i]); });
   }
   ~Callers() {
     stopped_ = true;
     for (std::thread& thread : threads_) thread.join();
   }
+  /// Waits until each of them has had so many more.
   void AwaitAnswers(int64_t count) const {
-    const int64_t until = answered_ + count;
-    EXPECT_TRUE(Await([&] { return answered_ >= until; }));
+    for (const std::atomic<int64_t>& answered : answered_) {
+      const int64_t until = answered + count;
+      EXPECT_TRUE(Await([&] { return answered >= until; }));
+    }
   }
-  int64_t answered() const { return answered_; }
+  int64_t answered() const { return std::accumulate(answered_.begin(), answered_.end(), 0L); }
   std::map<std::string, int> failures() {
     const std::lock_guard<std::mutex> lock(mutex_);
     return failures_;
   }
 
  private:
-  void Run() {
+  void Run(std::atomic<int64_t>& answered) {
     while (!stopped_) {
       const absl::Status status = call_();
       if (status.ok()) {
-        ++answered_;
+        ++answered;
         continue;
       }
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -70,7 +75,7 @@ class Callers {
 
   const std::function<absl::Status()> call_;
   std::atomic<bool> stopped_{false};
-  std::atomic<int64_t> answered_{0};
+  std::vector<std::atomic<int64_t>> answered_;
   std::mutex mutex_;
   std::map<std::string, int> failures_;  // Guarded by mutex_.
   std::vector<std::thread> threads_;
@@ -78,11 +83,11 @@ class Callers {
 
 class CertificateRotationTest : public testing::Test {
  protected:
-  CertificateRotationTest() { folder_.Write("ca.pem", authority_.certificate()); }
+  CertificateRotationTest() { folder_.Replace("ca.pem", authority_.certificate()); }
 
   void Write(const Pem& pem) const {
-    folder_.Write("key.pem", pem.key);
-    folder_.Write("cert.pem", pem.certificate);
+    folder_.Replace("key.pem", pem.key);
+    folder_.Replace("cert.pem", pem.certificate);
   }
   /// By a connection of its own, to the server's address or to a name in its certificate.
   absl::Status Handshake(const std::string& server_name = "") {
@@ -105,10 +110,10 @@ class CertificateRotationTest : public testing::Test {
     const Pem next = authority_.Issue();
     if (kind == 0) {
       AwaitComplaint("is not the key of the certificate in ",
-                     [&] { folder_.Write("key.pem", next.key); });
+                     [&] { folder_.Replace("key.pem", next.key); });
     } else if (kind == 1) {
       AwaitComplaint("cert.pem: ", [&] {
-        folder_.Write("cert.pem", next.certificate.substr(0, next.certificate.size() / 2));
+        folder_.Replace("cert.pem", next.certificate.substr(0, next.certificate.size() / 2));
       });
     } else if (kind == 2) {
       CertificateOptions expired;
@@ -120,7 +125,7 @@ class CertificateRotationTest : public testing::Test {
   }
 
   const CertificateAuthority authority_;
-  const CredentialFolder folder_;
+  const TemporaryDirectory folder_;
   const ServerProcess server_{
       "ex_1d.pt",
       {"--tls_cert=" + (Write(authority_.Issue()), folder_.Path("cert.pem")),
@@ -134,7 +139,7 @@ TEST_F(CertificateRotationTest, EachHandshakeSucceedsThroughGoodAndBadPairs) {
   steady_clock::duration longest{0};
   for (int i = 0; i < swaps; ++i) {
     Spoil(i % 4);
-    callers.AwaitAnswers(5);
+    callers.AwaitAnswers(3);
     CertificateOptions named;
     named.names = absl::StrCat("DNS:localhost,IP:127.0.0.1,DNS:n", i, ".example");
     Write(authority_.Issue(named));
@@ -163,10 +168,10 @@ std::string TokenList(const std::vector<std::string>& tokens) {
 
 TEST(TokenRotationTest, LosesNoCallWhereBothAreGoodMeanwhileAndTheOldOneIsRefusedThen) {
   const int rotations = FromEnvironment("TEST_ROTATIONS", 2);
-  const CredentialFolder folder;
+  const TemporaryDirectory folder;
   const auto token = [](int i) { return absl::StrCat("0123456789abcdef-", i); };
-  const std::string list = folder.Write("tokens.json", TokenList({token(0)}));
-  folder.Write("token", token(0));
+  const std::string list = folder.Replace("tokens.json", TokenList({token(0)}));
+  folder.Replace("token", token(0));
   const ServerProcess server("ex_1d.pt", {"--token_file=" + list});
   const auto client_with = [&](const std::string& file) {
     ClientOptions options;
@@ -178,16 +183,16 @@ TEST(TokenRotationTest, LosesNoCallWhereBothAreGoodMeanwhileAndTheOldOneIsRefuse
   Callers callers(4, [&client] { return client.GetModel().status(); });
   steady_clock::duration longest{0};
   for (int i = 1; i <= rotations; ++i) {
-    folder.Write("tokens.json", TokenList({token(i - 1), token(i)}));
-    folder.Write("new_token", token(i));
+    folder.Replace("tokens.json", TokenList({token(i - 1), token(i)}));
+    folder.Replace("new_token", token(i));
     const Client with_new = client_with("new_token");
     EXPECT_TRUE(Await([&] { return with_new.GetModel().ok(); }));
-    folder.Write("old_token", token(i - 1));
-    folder.Write("token", token(i));
+    folder.Replace("old_token", token(i - 1));
+    folder.Replace("token", token(i));
     // A client looks at its file every second; calls from before that are answered then.
     std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-    callers.AwaitAnswers(200);
-    folder.Write("tokens.json", TokenList({token(i)}));
+    callers.AwaitAnswers(50);
+    folder.Replace("tokens.json", TokenList({token(i)}));
     const auto begin = steady_clock::now();
     const Client with_old = client_with("old_token");
     EXPECT_TRUE(Await(

@@ -17,10 +17,10 @@
 #include "tests/support/await.h"
 #include "tests/support/certificates.h"
 #include "tests/support/child_process.h"
-#include "tests/support/credential_folder.h"
 #include "tests/support/from_environment.h"
 #include "tests/support/monitored_server.h"
 #include "tests/support/peer.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -105,11 +105,12 @@ TEST(HostileConnectionsTest, ConnectionsBeyondTheLimitAreClosed) {
 
 TEST(HostileConnectionsTest, HandshakesThatNeverEndAreEnded) {
   const int count = FromEnvironment("TEST_HANDSHAKES", 50);
-  const CredentialFolder folder;
+  const TemporaryDirectory folder;
   const Pem pem = CertificateAuthority().Issue();
   const ServerProcess plain("ex_1d.pt");
-  const ServerProcess secure("ex_1d.pt", {"--tls_cert=" + folder.Write("cert.pem", pem.certificate),
-                                          "--tls_key=" + folder.Write("key.pem", pem.key)});
+  const ServerProcess secure("ex_1d.pt",
+                             {"--tls_cert=" + folder.Replace("cert.pem", pem.certificate),
+                              "--tls_key=" + folder.Replace("key.pem", pem.key)});
   // A record of TLS 1.0 to 1.2, 512 bytes long, with the beginning of a ClientHello.
   const std::string half_hello("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
   std::vector<Peer> peers;

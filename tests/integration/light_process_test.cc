@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,6 +10,7 @@
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/support/child_process.h"
 #include "tests/support/connected_channel.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -39,21 +39,6 @@ std::string MappedFiles(const ChildProcess& process) {
   return std::string(std::istreambuf_iterator<char>(maps), {});
 }
 
-/// A folder that is removed with this object.
-class TemporaryFolder {
- public:
-  TemporaryFolder()
-      : path_(std::filesystem::temp_directory_path() /
-              ("mdn_light_process_test_" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  const std::filesystem::path path_;
-};
-
 TEST(LightProcessTest, LibTorchIsNotInAServerOfANativeModel) {
   const ServerProcess server("ex_1d.pt");
   ASSERT_TRUE(Predict(server.address(), 1).ok());
@@ -77,16 +62,16 @@ TEST(LightProcessTest, TorchScriptIsServedThroughTheModule) {
 }
 
 TEST(LightProcessTest, WithoutTheModuleTorchScriptEndsWith69AndSaysWhatToInstall) {
-  const TemporaryFolder folder;
-  const std::filesystem::path program = folder.path() / "bin/mdn_server";
+  const TemporaryDirectory directory;
+  const std::filesystem::path program = directory.Path("bin/mdn_server");
   std::filesystem::create_directories(program.parent_path());
   std::filesystem::copy_file(MDN_SERVER_PROGRAM, program);
   ChildProcess process({program, std::string("--model=") + kScript, "--listen=127.0.0.1:0"});
   EXPECT_EQ(process.ReadLine(), "");
   EXPECT_EQ(process.Wait(), 69);
   EXPECT_EQ(process.errors(), std::string("mdn_server: ") + kScript +
-                                  ": the model needs LibTorch, whose module " +
-                                  (folder.path() / "lib/mdn/libmdn_torch_engine.so").string() +
+                                  ": the model needs LibTorch, whose module " + directory.path() +
+                                  "/lib/mdn/libmdn_torch_engine.so" +
                                   " is not installed; use the image flavour 'torch', or build with "
                                   "-DMDN_TORCH=ON and install its component mdn_torch\n");
 }

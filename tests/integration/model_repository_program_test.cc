@@ -56,6 +56,17 @@ class ModelRepositoryProgramTest : public testing::Test {
   RepositoryOnDisk repository_;
 };
 
+TEST_F(ModelRepositoryProgramTest, LogsAPolicyThatItCannotUse) {
+  Publish("wind", 1);
+  repository_.Write("wind/model_policy.json", R"({"versions": "none"})");
+  RepositoryServer server(repository_);
+  const std::string reason = server.AwaitState("wind", 0, v1::MODEL_STATE_FAILED);
+  EXPECT_THAT(reason, HasSubstr("model_policy.json: versions: got "));
+  server.process().Signal(SIGINT);
+  EXPECT_EQ(server.process().Wait(), 0);
+  EXPECT_THAT(server.process().errors(), HasSubstr("model 'wind': refused: " + reason));
+}
+
 TEST_F(ModelRepositoryProgramTest, BeginsEmptyAndServesWhatComes) {
   RepositoryServer server(repository_);
   EXPECT_EQ(server.Health(""), HealthCheckResponse::NOT_SERVING);

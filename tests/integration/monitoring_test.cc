@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "tests/support/child_process.h"
 #include "tests/support/connected_channel.h"
 #include "tests/support/monitored_server.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -39,7 +39,7 @@ load::LoadResult Load(const std::string& address, int64_t requests) {
   EXPECT_TRUE(generator.ok()) << generator.status();
   load::LoadPhase phase;
   phase.concurrency = 32;
-  phase.duration = std::chrono::seconds(60);
+  phase.duration = std::chrono::minutes(10);  // Longer than the test may take.
   phase.max_requests = requests;
   return (*generator)->Run(phase, stop);
 }
@@ -76,8 +76,8 @@ TEST(MonitoringTest, PrometheusAcceptsTheMetrics) {
   }
   MonitoredServer server;
   Load(server.process().address(), 100);
-  const std::string file = testing::TempDir() + "monitoring_test.metrics";
-  std::ofstream(file) << server.Get("/metrics").body;
+  const TemporaryDirectory directory;
+  const std::string file = directory.Write("metrics", server.Get("/metrics").body);
   FILE* const promtool =
       popen((std::string(MDN_PROMTOOL) + " check metrics <" + file + " 2>&1").c_str(), "r");
   ASSERT_NE(promtool, nullptr);
@@ -85,7 +85,6 @@ TEST(MonitoringTest, PrometheusAcceptsTheMetrics) {
   for (int c = 0; (c = std::fgetc(promtool)) != EOF;) output += static_cast<char>(c);
   EXPECT_EQ(pclose(promtool), 0) << output;
   EXPECT_EQ(output, "");
-  std::remove(file.c_str());
 }
 
 TEST(MonitoringTest, NamesOfModelsThatDoNotExistMakeNoSeries) {

@@ -3,18 +3,16 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "mdn/v1/mdn.grpc.pb.h"
 #include "tests/support/child_process.h"
 #include "tests/support/connected_channel.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -108,12 +106,10 @@ TEST(ProgramTest, ABadFileEndsWith65AndNamesTheTensor) {
 }
 
 TEST(ProgramTest, TakesSettingsFromAFileAndShowsWhereTheyComeFrom) {
+  const TemporaryDirectory directory;
   const std::string path =
-      (std::filesystem::temp_directory_path() / ("mdn_config_" + std::to_string(getpid())))
-          .string();
-  std::ofstream(path) << R"({"threads": 3, "drain_timeout": "7s"}  // For this machine.)";
+      directory.Write("config", R"({"threads": 3, "drain_timeout": "7s"}  // For this machine.)");
   const Ended ended = RunServer({"--config=" + path, "--threads=2", "--model=m", "--print_config"});
-  std::filesystem::remove(path);
   EXPECT_EQ(ended.code, 0);
   EXPECT_THAT(ended.output, HasSubstr("\"drain_timeout\": \"7s\",  // drain_timeout in " + path));
   EXPECT_THAT(ended.output, HasSubstr("\"threads\": 2,  // --threads\n"));
@@ -142,8 +138,8 @@ TEST(ProgramTest, ATakenPortEndsWith69) {
 }
 
 TEST(ProgramTest, ATakenUnixSocketIsNotStolen) {
-  const std::string path =
-      (std::filesystem::temp_directory_path() / ("mdn_test_" + std::to_string(getpid()))).string();
+  const TemporaryDirectory directory;
+  const std::string path = directory.Path("socket");
   {
     const ServerProcess first("ex_1d.pt", {"--listen=unix:" + path});
     EXPECT_EQ(first.address(), "unix:" + path);
@@ -154,7 +150,6 @@ TEST(ProgramTest, ATakenUnixSocketIsNotStolen) {
   {  // What a killed server left behind is no hindrance.
     const ServerProcess second("ex_1d.pt", {"--listen=unix:" + path});
   }
-  std::filesystem::remove(path);
 }
 
 TEST(ProgramTest, PrintsOneLineForEachAddress) {

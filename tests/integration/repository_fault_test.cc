@@ -72,13 +72,12 @@ class FailingFilesTest : public RepositoryFaultTest {
         std::vector<std::string>{"--repository_settle=0s", "--repository_poll_interval=50ms"});
   }
   void Fail(int error, const std::string& path) const {
-    aside_.Write("next", std::to_string(error) + " " + path);
-    aside_.Rename("next", "failing");
+    aside_.Replace("failing", std::to_string(error) + " " + path);
   }
   void Mend() const { aside_.Remove("failing"); }
 
   TemporaryDirectory aside_;
-  const std::string control_ = aside_.path() + "/failing";
+  const std::string control_ = aside_.Path("failing");
 };
 
 TEST_F(FailingFilesTest, ServesOnWhenAVersionCannotBeRead) {

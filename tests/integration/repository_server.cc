@@ -51,7 +51,9 @@ void RepositoryOnDisk::Publish(
 }
 
 void RepositoryOnDisk::Remove(const std::string& model, int64_t version) const {
-  directory_.Remove(model + "/" + std::to_string(version));
+  const std::string aside = model + "/.removed";
+  directory_.Rename(model + "/" + std::to_string(version), aside);
+  directory_.Remove(aside);
 }
 
 Answers::Answers(v1::MdnService::Stub& stub) {

@@ -31,6 +31,7 @@ class RepositoryOnDisk {
   void Write(const std::string& file, const std::string& bytes) const {
     directory_.Write(file, bytes);
   }
+  /// Makes the version disappear at once.
   void Remove(const std::string& model, int64_t version) const;
 
  private:

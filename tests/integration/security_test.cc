@@ -20,8 +20,8 @@
 #include "tests/support/certificates.h"
 #include "tests/support/child_process.h"
 #include "tests/support/connected_channel.h"
-#include "tests/support/credential_folder.h"
 #include "tests/support/monitored_server.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -38,13 +38,13 @@ std::string TokenList(const std::string& token) {
 class SecurityTest : public testing::Test {
  protected:
   SecurityTest() {
-    folder_.Write("ca.pem", authority_.certificate());
+    folder_.Replace("ca.pem", authority_.certificate());
     WriteServer(authority_.Issue());
   }
 
   void WriteServer(const Pem& pem) const {
-    folder_.Write("key.pem", pem.key);
-    folder_.Write("cert.pem", pem.certificate);
+    folder_.Replace("key.pem", pem.key);
+    folder_.Replace("cert.pem", pem.certificate);
   }
   std::vector<std::string> TlsFlags() const {
     return {"--tls_cert=" + folder_.Path("cert.pem"), "--tls_key=" + folder_.Path("key.pem")};
@@ -69,7 +69,7 @@ class SecurityTest : public testing::Test {
   }
 
   const CertificateAuthority authority_;
-  const CredentialFolder folder_;
+  const TemporaryDirectory folder_;
 };
 
 TEST_F(SecurityTest, AnswersWhoTrustsItsAuthorityAndNobodyElse) {
@@ -78,7 +78,7 @@ TEST_F(SecurityTest, AnswersWhoTrustsItsAuthorityAndNobodyElse) {
   EXPECT_EQ(Call(server.address(), {}).code(), absl::StatusCode::kUnavailable);
 
   SecurityOptions stranger;
-  stranger.ca_file = folder_.Write("stranger.pem", CertificateAuthority().certificate());
+  stranger.ca_file = folder_.Replace("stranger.pem", CertificateAuthority().certificate());
   EXPECT_EQ(Call(server.address(), stranger).code(), absl::StatusCode::kUnavailable);
 
   SecurityOptions elsewhere = Trust();
@@ -105,8 +105,8 @@ TEST_F(SecurityTest, DemandsAClientsCertificateOfItsAuthority) {
 
   const auto with = [&](const Pem& pem) {
     SecurityOptions security = Trust();
-    security.certificate_file = folder_.Write("client.pem", pem.certificate);
-    security.key_file = folder_.Write("client_key.pem", pem.key);
+    security.certificate_file = folder_.Replace("client.pem", pem.certificate);
+    security.key_file = folder_.Replace("client_key.pem", pem.key);
     return Call(server.address(), security);
   };
   EXPECT_TRUE(with(authority_.Issue()).ok());
@@ -237,7 +237,7 @@ TEST_F(SecurityTest, CertificatesChangeUnderLoadWithoutAFailedCall) {
   load.AwaitMore(50);
 
   // A key without its certificate, and a certificate that has expired.
-  folder_.Write("key.pem", authority_.Issue().key);
+  folder_.Replace("key.pem", authority_.Issue().key);
   EXPECT_TRUE(server.AwaitError("is not the key of the certificate in "));
   load.AwaitMore(50);
   CertificateOptions expired;
@@ -266,7 +266,7 @@ TEST_F(SecurityTest, CertificatesChangeUnderLoadWithoutAFailedCall) {
 }
 
 TEST_F(SecurityTest, AsksForATokenForAllButHealth) {
-  const std::string list = folder_.Write("tokens.json", TokenList(kCaller));
+  const std::string list = folder_.Replace("tokens.json", TokenList(kCaller));
   std::vector<std::string> flags = TlsFlags();
   flags.push_back("--token_file=" + list);
   ServerProcess server("ex_1d.pt", flags);
@@ -278,9 +278,9 @@ TEST_F(SecurityTest, AsksForATokenForAllButHealth) {
             "expected the metadata 'authorization: Bearer TOKEN' with a token of this server");
   EXPECT_EQ(*Client(Options(server.address(), security)).Health(), ServingStatus::kServing);
 
-  security.token_file = folder_.Write("token", std::string(kNextCaller) + "\n");
+  security.token_file = folder_.Replace("token", std::string(kNextCaller) + "\n");
   EXPECT_EQ(Call(server.address(), security), missing);
-  security.token_file = folder_.Write("token", std::string(kCaller) + "\n");
+  security.token_file = folder_.Replace("token", std::string(kCaller) + "\n");
   EXPECT_TRUE(Call(server.address(), security).ok());
   server.Signal(SIGTERM);
   EXPECT_EQ(server.Wait(), 0);
@@ -288,7 +288,7 @@ TEST_F(SecurityTest, AsksForATokenForAllButHealth) {
 }
 
 TEST_F(SecurityTest, WhatIsNotThereNeedsATokenToo) {
-  const std::string list = folder_.Write("tokens.json", TokenList(kCaller));
+  const std::string list = folder_.Replace("tokens.json", TokenList(kCaller));
   const ServerProcess server("ex_1d.pt", {"--token_file=" + list});
   const auto channel = ConnectedChannel(server.address());
   for (const char* method :
@@ -320,26 +320,26 @@ TEST_F(SecurityTest, WhatIsNotThereNeedsATokenToo) {
 }
 
 TEST_F(SecurityTest, TokensOfServerAndClientChangeWhileTheyRun) {
-  const std::string list = folder_.Write("tokens.json", TokenList(kCaller));
+  const std::string list = folder_.Replace("tokens.json", TokenList(kCaller));
   MonitoredServer server({"--token_file=" + list});
   SecurityOptions security;
-  security.token_file = folder_.Write("token", kCaller);
+  security.token_file = folder_.Replace("token", kCaller);
   const Client client(Options(server.process().address(), security));
   EXPECT_TRUE(client.GetModel().ok());
 
-  folder_.Write("tokens.json", TokenList(kNextCaller));
+  folder_.Replace("tokens.json", TokenList(kNextCaller));
   const auto await = [&](absl::StatusCode code) {
     return Await([&] { return client.GetModel().status().code() == code; });
   };
   EXPECT_TRUE(await(absl::StatusCode::kUnauthenticated));
-  folder_.Write("token", kNextCaller);
+  folder_.Replace("token", kNextCaller);
   EXPECT_TRUE(await(absl::StatusCode::kOk));
 
   const auto reloads = [&server](const std::string& result) {
     return server.Metric("mdn_credential_reloads_total{credential=\"tokens\",result=\"" + result +
                          "\"}");
   };
-  folder_.Write("tokens.json", "no tokens");
+  folder_.Replace("tokens.json", "no tokens");
   EXPECT_TRUE(Await([&] { return reloads("refused") == 1; }));
   EXPECT_EQ(reloads("taken"), 1);
   EXPECT_TRUE(client.GetModel().ok());
@@ -373,8 +373,8 @@ class BearersStream {
 
 TEST_F(SecurityTest, AStreamEndsAtItsFirstMessageAfterItsTokenHasGone) {
   const std::string list =
-      folder_.Write("tokens.json",
-                    R"({"caller": {"token": "0123456789abcdef-caller", "roles": ["call"]},
+      folder_.Replace("tokens.json",
+                      R"({"caller": {"token": "0123456789abcdef-caller", "roles": ["call"]},
           "stays": {"token": "0123456789abcdef-next-caller", "roles": ["call"]}})");
   const ServerProcess server("ex_1d.pt", {"--token_file=" + list});
   BearersStream stream(server.address(), kCaller);
@@ -382,7 +382,7 @@ TEST_F(SecurityTest, AStreamEndsAtItsFirstMessageAfterItsTokenHasGone) {
   EXPECT_TRUE(stream.Ask());
   EXPECT_TRUE(other.Ask());
   EXPECT_TRUE(stream.Ask());
-  folder_.Write("tokens.json", TokenList(kNextCaller));
+  folder_.Replace("tokens.json", TokenList(kNextCaller));
   EXPECT_TRUE(server.AwaitError("the list of tokens was read again"));
   EXPECT_TRUE(Await([&] { return !stream.Ask(); }));
   EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);

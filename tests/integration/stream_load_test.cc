@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -59,6 +60,7 @@ TEST_F(StreamLoadTest, CountsErrorsByTheirCode) {
   workload_.dim_in = 2;
   const LoadResult result = Run(4, 50);
   EXPECT_EQ(result.answers[grpc::StatusCode::INVALID_ARGUMENT], 50);
+  EXPECT_THAT(result.messages[grpc::StatusCode::INVALID_ARGUMENT], testing::HasSubstr("x: got "));
   EXPECT_EQ(result.total(), 50);
 }
 

@@ -4,10 +4,9 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <string>
+
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -15,21 +14,10 @@ namespace {
 /// A directory that stands for the root of the file system.
 class MachineLimitsTest : public testing::Test {
  protected:
-  MachineLimitsTest()
-      : root_(std::filesystem::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(root_);
-  }
-  ~MachineLimitsTest() override { std::filesystem::remove_all(root_); }
+  void Write(const std::string& path, const std::string& text) const { root_.Write(path, text); }
 
-  void Write(const std::string& path, const std::string& text) {
-    const std::filesystem::path file = root_ / path;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-  }
-
-  int Usable() const { return UsableCpus(root_.string()); }
-  int64_t Memory() const { return UsableMemory(root_.string()); }
+  int Usable() const { return UsableCpus(root_.path()); }
+  int64_t Memory() const { return UsableMemory(root_.path()); }
 
   static int Affinity() {
     cpu_set_t cpus;
@@ -38,7 +26,7 @@ class MachineLimitsTest : public testing::Test {
   }
 
  private:
-  const std::filesystem::path root_;
+  const TemporaryDirectory root_;
 };
 
 TEST_F(MachineLimitsTest, IsTheAffinityWithoutAGroup) { EXPECT_EQ(Usable(), Affinity()); }

@@ -144,9 +144,11 @@ class FakeService::World {
     const std::lock_guard lock(mutex_);
     ++calls_;
     last_deadline_ = context->deadline();
-    if (holding_) return Hold();
+    const bool spared = spared_ > 0;
+    if (spared) --spared_;
+    if (holding_ && !spared) return Hold();
     auto* reactor = context->DefaultReactor();
-    if (failures_ > 0) {
+    if (failures_ > 0 && !spared) {
       --failures_;
       if (pushback_ms_) {
         context->AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(*pushback_ms_));
@@ -211,6 +213,7 @@ class FakeService::World {
   int held_ = 0;
   int cancelled_ = 0;
   int failures_ = 0;
+  int spared_ = 0;
   bool holding_ = false;
   grpc::Status failure_;
   std::optional<int> pushback_ms_;
@@ -393,6 +396,10 @@ void FakeService::FailNext(int count, const grpc::Status& status, std::optional<
 
 void FakeService::HoldCalls() {
   world_->Locked([](World& world) { world.holding_ = true; });
+}
+
+void FakeService::SpareNext(int count) {
+  world_->Locked([count](World& world) { world.spared_ = count; });
 }
 
 void FakeService::WaitForHeld(int count) { world_->WaitUntil(&World::held_, count); }

@@ -44,6 +44,8 @@ class FakeService {
 
   /// From now on calls are not answered until they are cancelled.
   void HoldCalls();
+  /// The next `count` calls neither fail nor are held.
+  void SpareNext(int count);
   /// Wait until this many calls, in all, were held or were cancelled while held.
   void WaitForHeld(int count);
   void WaitForCancelled(int count);

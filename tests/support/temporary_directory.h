@@ -26,6 +26,7 @@ class TemporaryDirectory {
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
   std::string path() const { return path_.string(); }
+  std::string Path(const std::string& entry) const { return path_ / entry; }
 
   /// Makes the file, and the directories that are missing. Returns its path.
   std::string Write(const std::string& file, const std::string& bytes) const {
@@ -33,6 +34,13 @@ class TemporaryDirectory {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path, std::ios::binary) << bytes;
     return path.string();
+  }
+
+  /// The file has the new bytes at once. Returns its path.
+  std::string Replace(const std::string& file, const std::string& bytes) const {
+    Write(file + ".new", bytes);
+    Rename(file + ".new", file);
+    return Path(file);
   }
 
   void Remove(const std::string& entry) const { std::filesystem::remove_all(path_ / entry); }

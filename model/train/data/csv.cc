@@ -39,6 +39,10 @@ std::string Excerpt(absl::string_view field) {
   return absl::StrCat("'", text, field.size() > kMost ? "…'" : "'");
 }
 
+void AppendExcerpt(std::string* out, const std::string& field) {
+  absl::StrAppend(out, Excerpt(field));
+}
+
 // One of the chosen columns. Its place in a row: features of x, then dimensions of y.
 struct Column {
   std::string name;
@@ -119,7 +123,7 @@ class TableReader {
       const auto found = std::find(heading_.begin(), heading_.end(), name);
       if (found == heading_.end()) {
         return Refuse(absl::StrCat("there is no column '", name, "'; the columns are ",
-                                   absl::StrJoin(heading_, ", ").substr(0, 500)));
+                                   absl::StrJoin(heading_, ", ", AppendExcerpt).substr(0, 500)));
       }
       if (std::find(found + 1, heading_.end(), name) != heading_.end()) {
         return Refuse(absl::StrCat("two columns are called '", name, "'"));

@@ -194,6 +194,16 @@ absl::Status Refuse(absl::string_view flag, absl::string_view reason) {
   return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", reason));
 }
 
+/// CLI11 would take the argument after `--flag=` for its value.
+absl::Status CheckValues(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    const size_t equals = argument.find('=');
+    if (argument.compare(0, 2, "--") != 0 || equals + 1 != argument.size()) continue;
+    return Refuse(argument.substr(2, equals - 2), "got nothing after '='; expected a value");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSource(const CLI::App& app, const TrainingJob& job) {
   if (app.count("--data") > 0 && job.example != nullptr) {
     return Refuse("data", "not together with --example");
@@ -310,6 +320,7 @@ absl::StatusOr<std::variant<TrainingJob, Answer>> Parse(const std::vector<std::s
 absl::StatusOr<std::variant<TrainingJob, Answer>> ParseCommandLine(
     std::vector<std::string> arguments) {
   std::transform(arguments.begin(), arguments.end(), arguments.begin(), WithUnderscores);
+  if (absl::Status status = CheckValues(arguments); !status.ok()) return status;
   // CLI11 takes them from the back.
   std::reverse(arguments.begin(), arguments.end());
   return Parse(arguments, Flags());

@@ -99,6 +99,8 @@ class Training {
   const ModelConfig& config_;
   const double log_y_scale_;
   Trainer trainer_;
+  /// Of what is saved while it trains.
+  absl::Status saving_;
 };
 
 absl::Status Training::CheckOutput() const {
@@ -149,18 +151,17 @@ absl::StatusOr<TrainingEnd> Training::Train() {
       stderr, {job_.training.iterations, batch == 0 ? rows : std::min(batch, rows), log_y_scale_},
       trainer_.progress().iteration, absl::Now());
   absl::Time saved = absl::Now();
-  absl::Status saving;
-  const absl::StatusOr<TrainingEnd> end = trainer_.Run([&](const TrainingProgress& progress) {
+  absl::StatusOr<TrainingEnd> end = trainer_.Run([&](const TrainingProgress& progress) {
     const absl::Time now = absl::Now();
     display.Show(progress, now);
     if (now - saved >= kSaveEvery) {
-      saving = Save();
+      saving_ = Save();
       saved = now;
     }
-    return interrupted == 0 && saving.ok();
+    return interrupted == 0 && saving_.ok();
   });
   display.End(trainer_.progress(), absl::Now());
-  return saving.ok() ? end : saving;
+  return end;
 }
 
 void Training::PrintResult(int64_t first_iteration, absl::Duration elapsed) const {
@@ -206,9 +207,8 @@ int Training::Run() {
   const absl::StatusOr<TrainingEnd> end = Train();
   const absl::Duration elapsed = absl::Now() - start;
   if (!end.ok()) return Report(end.status().message(), kExitInternal);
-  if (const absl::Status status = Save(); !status.ok()) {
-    return Report(status.message(), kExitCannotWrite);
-  }
+  if (saving_.ok()) saving_ = Save();
+  if (!saving_.ok()) return Report(saving_.message(), kExitCannotWrite);
   PrintResult(first_iteration, elapsed);
   if (*end != TrainingEnd::kStopped) return 0;
   return Report("interrupted; --resume goes on from here", kExitInterrupted);

@@ -8,20 +8,24 @@ import sys
 import time
 
 import generators
-from peers import CAT, ECHO, OURS, PLAIN, PLAIN_CALLBACK
+from peers import CAT, ECHO, OURS, PAGING_CAT, PLAIN, PLAIN_CALLBACK
 from processes import BENCHMARKS, stop
 from scenarios import SATURATING
 
 WIDTH = 50
 SAMPLE_SECONDS = 1
+# What take a byte through pipes and return it, and when: not while another one does.
+CATS = {CAT: (["cat"], 0), PAGING_CAT: ([BENCHMARKS / "paging_cat", "500"], 0.1)}
 
 
-def round_trips(processors, seconds, times):
+def round_trips(processors, name, seconds, times):
     """Of a byte to the server's processor and back, after `seconds` of idleness each: what the
     machine itself takes. Microseconds."""
+    command, place = CATS[name]
     latencies = []
-    with subprocess.Popen(["taskset", "-c", str(processors.server), "cat"], bufsize=0,
+    with subprocess.Popen(["taskset", "-c", str(processors.server), *command], bufsize=0,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as cat:
+        time.sleep(place * seconds)
         for _ in range(times):
             time.sleep(seconds)
             begin = time.perf_counter()
@@ -49,12 +53,14 @@ def idle(run, seconds, times):
 
     try:
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            bare = pool.submit(round_trips, run.processors, seconds, times)
+            cats = {name: pool.submit(round_trips, run.processors, name, seconds, times)
+                    for name in CATS}
             list(pool.map(measure, enumerate(servers)))
     finally:
         stop(servers)
-    run.add("idle", WIDTH, CAT, 0, {"answers": times, "latency_us": {
-        "p50": statistics.median(bare.result()), "max": max(bare.result())}})
+    for name, trips in cats.items():
+        run.add("idle", WIDTH, name, 0, {"answers": times, "latency_us": {
+            "p50": statistics.median(trips.result()), "max": max(trips.result())}})
 
 
 class AllocationCounter:
@@ -106,7 +112,8 @@ def slope(samples):
 
 
 def soak(run, seconds):
-    """How much resident memory grows with time at saturation, after a tenth of the time."""
+    """How much resident memory grows with time at saturation, in the second half: the allocator
+    keeps for each thread the most that it ever needed, which takes minutes to come about."""
     run.progress(f"memory over {seconds} s at saturation")
     servers = run.start((OURS,), WIDTH)
     server = servers[OURS]
@@ -118,7 +125,7 @@ def soak(run, seconds):
         result = generators.parse(load.communicate()[0])[0]
     finally:
         stop(servers)
-    samples = [s for s in samples if s[0] >= seconds / 10]
+    samples = [s for s in samples if s[0] >= seconds / 2]
     run.add("soak", WIDTH, OURS, 0, {**result, "resident_bytes": samples[-1][1],
                                      "resident_bytes_per_second": slope(samples)})
 

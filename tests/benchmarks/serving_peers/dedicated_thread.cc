@@ -74,6 +74,7 @@ void GatheredTasks::Add(const std::shared_ptr<ServedModel>& model, Task& task, S
 
 // An evaluator that sleeps is woken by the first task.
 bool GatheredTasks::small() const { return true; }
+int GatheredTasks::looks() const { return 1; }
 
 bool GatheredTasks::Finish() {
   if (models_.empty()) return false;

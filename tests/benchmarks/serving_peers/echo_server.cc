@@ -111,6 +111,7 @@ class NothingGathered final : public Gathered {
  public:
   bool full() const override { return false; }
   bool small() const override { return true; }
+  int looks() const override { return 1; }
   bool Finish() override { return false; }
   void Rest() override {}
 };

@@ -87,13 +87,13 @@ TEST_F(LoadGeneratorTest, CountsLatencyFromTheMomentARequestWasDue) {
 
 TEST_F(LoadGeneratorTest, EndsWithItsTime) {
   LoadPhase phase = ClosedLoop(2, 1'000'000'000);
-  phase.duration = std::chrono::milliseconds(20);
+  phase.duration = std::chrono::milliseconds(500);
   const LoadResult result = Connect()->Run(phase, stop_);
 
   EXPECT_GT(result.in_window, 0);
   EXPECT_LE(result.in_window, result.total());
-  EXPECT_DOUBLE_EQ(result.window_seconds, 0.02);
-  EXPECT_GE(result.elapsed_seconds, 0.02);
+  EXPECT_DOUBLE_EQ(result.window_seconds, 0.5);
+  EXPECT_GE(result.elapsed_seconds, 0.5);
 }
 
 TEST_F(LoadGeneratorTest, SharesTheLoadBetweenThreads) {
@@ -153,7 +153,7 @@ TEST_F(LoadGeneratorTest, StopsAtOnceAndCancelsWhatIsUnderWay) {
 TEST_F(LoadGeneratorTest, SaysWhichConnectionWasNotReady) {
   options_.servers.push_back(absl::StrCat("unix:", testing::TempDir(), "/no_such_socket"));
   options_.connections = 2;
-  options_.timeout = std::chrono::milliseconds(50);
+  options_.timeout = std::chrono::seconds(1);  // Long enough for the first to be ready.
   const auto generator = LoadGenerator::Connect(options_, workload_);
 
   EXPECT_EQ(generator.status().code(), absl::StatusCode::kUnavailable);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -61,23 +60,6 @@ std::vector<std::string> GoldenNames() {
   }
   std::sort(names.begin(), names.end());
   return names;
-}
-
-TemporaryDirectory::TemporaryDirectory() {
-  std::string name = (std::filesystem::temp_directory_path() / "checkpoint_XXXXXX").string();
-  Require(mkdtemp(name.data()) != nullptr, "mkdtemp");
-  path_ = name;
-}
-
-TemporaryDirectory::~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-
-std::string TemporaryDirectory::Path(const std::string& name) const {
-  return absl::StrCat(path_, "/", name);
-}
-
-std::string TemporaryDirectory::Write(const std::string& name, const std::string& bytes) const {
-  std::ofstream(Path(name), std::ios::binary) << bytes;
-  return Path(name);
 }
 
 LoadOptions WithNoiseType(NoiseType type) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "model/checkpoint/checkpoint.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 
@@ -16,22 +17,6 @@ std::string GoldenPath(const std::string& name);
 std::string ReadFile(const std::string& path);
 /// Of every checkpoint, sound and broken, among the golden files.
 std::vector<std::string> GoldenNames();
-
-/// A new directory, removed with what is in it. Thread-compatible.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  std::string Path(const std::string& name) const;
-  /// Returns the path.
-  std::string Write(const std::string& name, const std::string& bytes) const;
-
- private:
-  std::string path_;
-};
 
 /// Options whose flags say the noise type, as an operator would for a bare state dict.
 LoadOptions WithNoiseType(NoiseType type);

@@ -3,10 +3,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <future>
+#include <optional>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/peer.h"
@@ -83,12 +94,48 @@ TEST(ListeningSocketTest, TakesTheBracketsOffAHost) {
   EXPECT_EQ(HostAndPort("host:7"), (std::pair<std::string, std::string>("host", "7")));
 }
 
+/// Whether a process of its own, to which `hosts` is /etc/hosts, can listen at the address.
+/// Nothing: this process may not mount files.
+std::optional<bool> CanListenWithHosts(const std::string& hosts, const std::string& address) {
+  constexpr int kYes = 0, kNo = 1, kUnknown = 2;
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool mounted = unshare(CLONE_NEWNS) == 0 &&
+                         mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                         mount(hosts.c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) == 0;
+    _exit(!mounted ? kUnknown : ListeningSocket::Open(address).ok() ? kYes : kNo);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kUnknown) return std::nullopt;
+  return WEXITSTATUS(status) == kYes;
+}
+
+TEST(ListeningSocketTest, AnAddressThatANameHasTwiceIsOne) {
+  const TemporaryDirectory directory;
+  const std::string hosts =
+      directory.Write("hosts", "127.0.0.1 twice\n127.0.0.2 twice\n127.0.0.1 twice\n");
+  const std::optional<bool> listens = CanListenWithHosts(hosts, "twice:0");
+  if (!listens.has_value()) GTEST_SKIP() << "mounting a file needs root";
+  EXPECT_TRUE(*listens);
+}
+
 class UnixSocketTest : public testing::Test {
  protected:
-  std::string Path() const { return directory_.path() + "/socket"; }
+  std::string Path() const { return directory_.Path("socket"); }
   std::string Address() const { return "unix:" + Path(); }
   std::string Refusal() const {
     return std::string(ListeningSocket::Open(Address()).status().message());
+  }
+
+  /// As a server that was killed does.
+  void LeaveSocket() const {
+    {
+      const auto killed = Open(Address());
+      std::filesystem::rename(Path(), Path() + "2");
+    }
+    std::filesystem::rename(Path() + "2", Path());
   }
 
   const TemporaryDirectory directory_;
@@ -111,17 +158,33 @@ TEST_F(UnixSocketTest, IsNotTakenFromWhoServesIt) {
 }
 
 TEST_F(UnixSocketTest, TakesThePlaceOfOneThatNobodyServes) {
-  {
-    const auto killed = Open(Address());
-    std::filesystem::rename(Path(), Path() + "2");  // So that it stays.
-  }
-  std::filesystem::rename(Path() + "2", Path());
+  LeaveSocket();
   EXPECT_EQ(Open(Address()).size(), 1);
+}
+
+TEST_F(UnixSocketTest, OneOfManyTakesThePlaceOfOneThatNobodyServes) {
+  constexpr int kStarters = 8;
+  for (int round = 0; round < 300; ++round) {
+    LeaveSocket();
+    std::atomic<int> ready{0};
+    std::vector<std::future<std::vector<ListeningSocket>>> starters;
+    for (int i = 0; i < kStarters; ++i) {
+      starters.push_back(std::async(std::launch::async, [&] {
+        for (++ready; ready < kStarters;) std::this_thread::yield();
+        auto sockets = ListeningSocket::Open(Address());
+        return sockets.ok() ? *std::move(sockets) : std::vector<ListeningSocket>();
+      }));
+    }
+    std::vector<std::vector<ListeningSocket>> taken;
+    for (auto& starter : starters) taken.push_back(starter.get());
+    ASSERT_EQ(std::count_if(taken.begin(), taken.end(), [](const auto& t) { return !t.empty(); }),
+              1);
+  }
 }
 
 TEST_F(UnixSocketTest, LeavesOtherFilesAlone) {
   directory_.Write("socket", "text");
-  EXPECT_THAT(Refusal(), HasSubstr("cannot listen on " + Address()));
+  EXPECT_EQ(Refusal(), "cannot listen on " + Address() + ": a file that is no socket is there");
   EXPECT_TRUE(std::filesystem::is_regular_file(Path()));
 }
 

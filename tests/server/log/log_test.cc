@@ -99,22 +99,23 @@ TEST_F(LogTest, LevelsEndAtDebugAndError) {
 
 TEST_F(LogTest, NobodyWaitsForAReaderThatStoppedAndLossesAreTold) {
   constexpr int kMessages = 50'000;  // More than the pipe and the queue hold.
+  // Who waited for each message would need hours.
   const auto begin = std::chrono::steady_clock::now();
   std::string rest;
   {
     const Log log(LogFormat::kText, spdlog::level::info, writer());
     for (int i = 0; i < kMessages; ++i) spdlog::info("message {} {}", i, std::string(100, 'x'));
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
     rest = Read();
     // What comes now fits, and tells of the rest.
     while (rest.find("messages of the log are lost") == std::string::npos &&
-           std::chrono::steady_clock::now() - begin < std::chrono::seconds(10)) {
+           std::chrono::steady_clock::now() - begin < std::chrono::seconds(60)) {
       spdlog::info("after");
       rest += Read();
     }
   }
   EXPECT_THAT(rest, HasSubstr("messages of the log are lost, since nobody read them in time"));
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(12));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(90));
 }
 
 }  // namespace

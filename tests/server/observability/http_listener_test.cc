@@ -124,9 +124,11 @@ TEST(HttpListenerTest, EndsConnectionsThatSendWhatIsNoRequestOrTooLong) {
 
 TEST(HttpListenerTest, EndsConnectionsWhoseTimeIsOver) {
   const auto listener = StartListener({32, milliseconds(50)});
-  const Peer silent(*listener), unfinished(*listener), deaf(*listener);
-  unfinished.Send("GET /metrics HTTP/1.1\r\n");
+  // The time of the deaf one, who reads after the others have been ended, begins first.
+  const Peer deaf(*listener);
   deaf.Send("GET /large HTTP/1.1\r\n\r\n");
+  const Peer silent(*listener), unfinished(*listener);
+  unfinished.Send("GET /metrics HTTP/1.1\r\n");
   EXPECT_EQ(silent.ReadAll(), "");
   EXPECT_EQ(unfinished.ReadAll(), "");
   EXPECT_LT(deaf.ReadAll().size(), size_t{10} << 20);

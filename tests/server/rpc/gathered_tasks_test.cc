@@ -85,6 +85,21 @@ TEST_F(GatheredTasksTest, TasksThatAreNotQuickWaitForAFullBatch) {
   tasks_.Finish();
 }
 
+TEST_F(GatheredTasksTest, MuchWorkIsWorthAnotherLookForMoreUnlessItIsLong) {
+  ServeRowsThatTake(std::chrono::microseconds(10));
+  EXPECT_EQ(tasks_.looks(), 1);
+  Add(2);
+  EXPECT_EQ(tasks_.looks(), 1);
+  Add(1);
+  EXPECT_EQ(tasks_.looks(), 2);
+  Add(97);
+  EXPECT_EQ(tasks_.looks(), 2);
+  Add(1);
+  EXPECT_EQ(tasks_.looks(), 1);
+  tasks_.Finish();
+  EXPECT_EQ(tasks_.looks(), 1);
+}
+
 TEST_F(GatheredTasksTest, WhatIsGatheredIsEvaluatedWhenThereIsNoMore) {
   ServeRowsThatTake(std::chrono::microseconds(1));
   Add(3);

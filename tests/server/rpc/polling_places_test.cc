@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -13,6 +14,7 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 
 // Long enough for every test: nobody takes over.
 constexpr milliseconds kNever = hours(1);
@@ -58,8 +60,8 @@ TEST(PollingPlacesTest, WhoHasLostThePlaceWaitsForOne) {
 }
 
 TEST(PollingPlacesTest, ManyShortWorksKeepThePlace) {
-  // Far longer than a busy machine interrupts one of the works.
-  PollingPlaces places(1, milliseconds(250));
+  constexpr milliseconds kPatience(250);
+  PollingPlaces places(1, kPatience);
   std::atomic<bool> entered{false};
   std::thread other;
   {
@@ -68,9 +70,15 @@ TEST(PollingPlacesTest, ManyShortWorksKeepThePlace) {
       PollingPlace mine(places);
       entered = true;
     });
-    const auto end = std::chrono::steady_clock::now() + milliseconds(600);
-    while (std::chrono::steady_clock::now() < end) place.Keep([] {});
-    EXPECT_FALSE(entered);
+    steady_clock::duration longest{0};
+    const auto begin = steady_clock::now();
+    for (auto before = begin, after = begin; after < begin + milliseconds(600); before = after) {
+      place.Keep([] {});
+      after = steady_clock::now();
+      longest = std::max(longest, after - before);
+    }
+    // A busy machine may have made one of them long.
+    EXPECT_TRUE(!entered || longest >= kPatience);
   }
   other.join();
   EXPECT_TRUE(entered);

@@ -7,7 +7,7 @@
 
 #include "absl/time/clock.h"
 #include "tests/support/certificates.h"
-#include "tests/support/credential_folder.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -20,8 +20,8 @@ class TlsTest : public testing::Test {
   TlsTest() { Write(authority_.Issue()); }
 
   void Write(const Pem& pem) const {
-    folder_.Write("cert.pem", pem.certificate);
-    folder_.Write("key.pem", pem.key);
+    folder_.Replace("cert.pem", pem.certificate);
+    folder_.Replace("key.pem", pem.key);
   }
   absl::StatusOr<TlsIdentity> Read(absl::Time now = absl::Now()) const {
     return ReadTlsIdentity(files_, now);
@@ -33,7 +33,7 @@ class TlsTest : public testing::Test {
   }
 
   const CertificateAuthority authority_;
-  const CredentialFolder folder_;
+  const TemporaryDirectory folder_;
   TlsFiles files_{folder_.Path("cert.pem"), folder_.Path("key.pem"), ""};
 };
 
@@ -45,7 +45,7 @@ TEST_F(TlsTest, TakesAKeyThatIsTheCertificates) {
 }
 
 TEST_F(TlsTest, RefusesTheKeyOfAnotherCertificate) {
-  folder_.Write("key.pem", authority_.Issue().key);
+  folder_.Replace("key.pem", authority_.Issue().key);
   EXPECT_EQ(Refusal(), files_.key + ": is not the key of the certificate in " + files_.certificate);
 }
 
@@ -60,18 +60,18 @@ TEST_F(TlsTest, RefusesAKeyThatIsTooWeak) {
   CertificateOptions options;
   options.is_weak = true;
   const Pem weak = authority_.Issue(options);
-  folder_.Write("cert.pem", weak.certificate);
-  folder_.Write("key.pem", weak.key);
+  folder_.Replace("cert.pem", weak.certificate);
+  folder_.Replace("key.pem", weak.key);
   EXPECT_EQ(Refusal(),
             files_.certificate + ": OpenSSL does not take the certificate: its key is too weak");
 }
 
 TEST_F(TlsTest, RefusesWhatIsNoPem) {
-  files_.client_ca = folder_.Write("ca.pem", "authority");
+  files_.client_ca = folder_.Replace("ca.pem", "authority");
   EXPECT_EQ(Refusal(), files_.client_ca + ": has no certificate in PEM form");
-  folder_.Write("key.pem", "key");
+  folder_.Replace("key.pem", "key");
   EXPECT_EQ(Refusal(), files_.key + ": has no private key in PEM form that needs no password");
-  folder_.Write("cert.pem", authority_.certificate().substr(0, 100));
+  folder_.Replace("cert.pem", authority_.certificate().substr(0, 100));
   EXPECT_EQ(Refusal(), files_.certificate + ": has no certificate in PEM form");
 }
 
@@ -91,10 +91,10 @@ TEST_F(TlsTest, ABrokenPairNeverReplacesAGoodOne) {
   EXPECT_EQ((*reloaded)->current(), first);
 
   const Pem next = authority_.Issue();
-  folder_.Write("cert.pem", next.certificate);  // Copied one after the other.
+  folder_.Replace("cert.pem", next.certificate);  // Copied one after the other.
   (*reloaded)->Refresh();
   EXPECT_EQ((*reloaded)->current(), first);
-  folder_.Write("key.pem", next.key);
+  folder_.Replace("key.pem", next.key);
   (*reloaded)->Refresh();
   EXPECT_EQ((*reloaded)->current()->certificate, next.certificate);
 }

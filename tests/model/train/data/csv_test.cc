@@ -53,7 +53,10 @@ TEST(CsvReaderTest, ReadsWhatSpreadsheetsWrite) {
 }
 
 TEST(CsvReaderTest, NamesTheColumnThatIsMissing) {
-  EXPECT_EQ(Error("a,c\n1,2\n"), "file.csv: line 1: there is no column 'b'; the columns are a, c");
+  EXPECT_EQ(Error("a,c\n1,2\n"),
+            "file.csv: line 1: there is no column 'b'; the columns are 'a', 'c'");
+  EXPECT_EQ(Error("a\x1b,\"c, d\"\n1,2\n"),
+            "file.csv: line 1: there is no column 'a'; the columns are 'a?', 'c, d'");
   EXPECT_EQ(Error("a,b,a\n1,2,3\n"), "file.csv: line 1: two columns are called 'a'");
   EXPECT_EQ(Error("a,b\n1,2\n", {{"a"}, {"a"}}), "file.csv: line 1: column 'a' is asked for twice");
 }

@@ -54,6 +54,13 @@ TEST(CommandLineTest, TakesTheReferencesRecipeForItsExample) {
   EXPECT_EQ(job.standardising, Standardising::kOff);
 }
 
+TEST(CommandLineTest, TakesNoOtherArgumentForAMissingValue) {
+  EXPECT_EQ(Error({"--example=ex_1d", "--output=", "--seed=3"}),
+            "--output: got nothing after '='; expected a value");
+  EXPECT_EQ(Error({"--example=ex_1d", "--output=out", "--noise-type="}),
+            "--noise_type: got nothing after '='; expected a value");
+}
+
 TEST(CommandLineTest, FlagsReplaceAnExamplesDefaults) {
   const TrainingJob job = Job({"--components=9", "--example=ex_1d", "--output=out", "--rows=40",
                                "--standardize", "--iterations=5"});
