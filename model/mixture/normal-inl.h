@@ -44,12 +44,14 @@ HWY_INLINE void SplitUniform(D d, VU bits, hn::Vec<D>& exponent, hn::Vec<D>& f) 
   const V distance = hn::Add(hn::ConvertTo(d, hn::Xor(word, upper_half)), hn::Set(d, 0.5f));
   const auto distance_bits = hn::BitCast(di, distance);
   const auto mantissa =
-      hn::Or(hn::And(distance_bits, hn::Set(di, 0x007fffff)), hn::BitCast(di, hn::Set(d, 0.5f)));
+      hn::OrAnd(hn::BitCast(di, hn::Set(d, 0.5f)), distance_bits, hn::Set(di, 0x007fffff));
   const V f_of_lower_half = hn::Sub(hn::BitCast(d, mantissa), hn::Set(d, 1.0f));
   const V f_of_upper_half = hn::Mul(distance, hn::Set(d, -0x1p-32f));
-  f = hn::IfThenElse(hn::MaskFromVec(hn::BitCast(d, upper_half)), f_of_upper_half, f_of_lower_half);
-  exponent = hn::ConvertTo(
-      d, hn::AndNot(upper_half, hn::Sub(hn::ShiftRight<23>(distance_bits), hn::Set(di, 126 + 32))));
+  const auto is_upper_half = hn::MaskFromVec(hn::BitCast(d, upper_half));
+  f = hn::IfThenElse(is_upper_half, f_of_upper_half, f_of_lower_half);
+  exponent = hn::IfThenZeroElse(
+      is_upper_half,
+      hn::ConvertTo(d, hn::Sub(hn::ShiftRight<23>(distance_bits), hn::Set(di, 126 + 32))));
 }
 
 /// sqrt(-2 log u) for u = (bits + 1/2) / 2^32, with a relative error below 2e-7.

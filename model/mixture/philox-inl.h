@@ -89,10 +89,21 @@ HWY_INLINE PhiloxVector MultiplyLow(PhiloxVector a, PhiloxVector b) {
   return hn::MulEven(hn::BitCast(d, a), hn::BitCast(d, b));
 }
 
+HWY_INLINE PhiloxVector PhiloxMultiplier(int i) {
+  return hn::Set(PhiloxTag(), uint64_t{kPhiloxMultipliers[i]});
+}
+
 /// The even lanes of `even`, each followed by the even lane of `odd` there.
 template <class V>
 HWY_INLINE V Alternating(V even, V odd) {
+#if HWY_TARGET == HWY_AVX3
+  // One instruction; OddEven's mask would ask for a second one.
+  const hn::DFromV<V> d;
+  const auto high_halves = hn::Set(PhiloxTag(), uint64_t{0xffffffff} << 32);
+  return hn::IfThenElse(hn::MaskFromVec(hn::BitCast(d, high_halves)), hn::DupEven(odd), even);
+#else
   return hn::OddEven(hn::DupEven(odd), even);
+#endif
 }
 
 /// The four words of as many blocks as there are lanes, each in the low half of its lane; the high
@@ -101,37 +112,59 @@ struct PhiloxWords {
   PhiloxVector w0, w1, w2, w3;
 };
 
-/// The blocks of Lanes(WordTag()) successive counters.
+/// The blocks of Lanes(WordTag()) successive counters, of which the last round's products are
+/// known. Halves of these are brought together where they are wanted.
 class PhiloxBlocks {
  public:
   PhiloxBlocks() = default;
-  /// Those of the lower and of the upper half of the counters.
-  HWY_INLINE PhiloxBlocks(const PhiloxWords& lower, const PhiloxWords& upper)
-      : lower_(lower), upper_(upper) {}
+  /// From the words before the last round, whose key is `key`, of the lower and of the upper half
+  /// of the counters.
+  HWY_INLINE PhiloxBlocks(const PhiloxWords& lower, const PhiloxWords& upper, const PhiloxKey& key)
+      : lower_(lower), upper_(upper), key_(key) {}
 
   /// One word of every block: the lower half of the blocks in even lanes, the upper in odd ones.
   template <int kWord>
   HWY_INLINE WordVector Word() const {
-    return Alternating(Get<kWord>(lower_), Get<kWord>(upper_));
+    static_assert(kWord >= 0 && kWord < 4, "Philox gives four words");
+    constexpr bool kOfFirst = kWord >= 2;
+    const WordVector lower = kOfFirst ? lower_.first : lower_.second;
+    const WordVector upper = kOfFirst ? upper_.first : upper_.second;
+    if (kWord % 2 == 1) return Alternating(lower, upper);
+    const WordVector before =
+        kOfFirst ? Alternating(lower_.w3, upper_.w3) : Alternating(lower_.w1, upper_.w1);
+    const WordVector high = hn::OddEven(upper, hn::DupOdd(lower));
+    return hn::Xor3(high, before, hn::Set(WordTag(), key_[kOfFirst ? 1 : 0]));
   }
 
   /// Words 0 and 1 of block g in the places of samples 2g and 2g + 1.
   HWY_INLINE OfSamples<WordVector> FirstWords() const {
-    return {Alternating(Get<0>(lower_), Get<1>(lower_)),
-            Alternating(Get<0>(upper_), Get<1>(upper_))};
+    return {FirstWords(lower_), FirstWords(upper_)};
   }
 
  private:
-  template <int kWord>
-  static HWY_INLINE WordVector Get(const PhiloxWords& words) {
-    static_assert(kWord >= 0 && kWord < 4, "Philox gives four words");
-    return hn::BitCast(WordTag(), kWord == 0   ? words.w0
-                                  : kWord == 1 ? words.w1
-                                  : kWord == 2 ? words.w2
-                                               : words.w3);
+  // Products as pairs of their low and high halves, and words that are still to be mixed in, in
+  // even lanes.
+  struct LastRound {
+    LastRound() = default;
+    HWY_INLINE explicit LastRound(const PhiloxWords& c)
+        : first(Halves(MultiplyLow(c.w0, PhiloxMultiplier(0)))),
+          second(Halves(MultiplyLow(c.w2, PhiloxMultiplier(1)))),
+          w1(Halves(c.w1)),
+          w3(Halves(c.w3)) {}
+    WordVector first, second, w1, w3;
+  };
+
+  static HWY_INLINE WordVector Halves(PhiloxVector v) { return hn::BitCast(WordTag(), v); }
+
+  HWY_INLINE WordVector FirstWords(const LastRound& of) const {
+    const PhiloxTag d;
+    const PhiloxVector word = hn::And(hn::BitCast(d, of.w1), hn::Set(d, uint64_t{0xffffffff}));
+    const PhiloxVector high_low = hn::BitCast(d, hn::Shuffle2301(of.second));
+    return Halves(hn::Xor3(high_low, word, hn::Set(d, uint64_t{key_[0]})));
   }
 
-  PhiloxWords lower_, upper_;
+  LastRound lower_, upper_;
+  PhiloxKey key_;
 };
 
 /// From the order of PhiloxBlocks::Word: `first` of block g in the place of sample 2g, `second` in
@@ -161,6 +194,7 @@ class PhiloxGenerator {
       key = NextRoundKey(key);
       late_key = {key[0], key[1]};
     }
+    last_key_ = NextRoundKey(key);
   }
 
   /// Of counters whose word 1 is first, first + 1, ... All are computed at once, round by round:
@@ -175,34 +209,38 @@ class PhiloxGenerator {
       const uint64_t counter = first + i * static_cast<uint32_t>(hn::Lanes(d));
       words[i] = ThreeRounds(hn::Add(lanes, hn::Set(d, counter)));
     }
-    for (const auto& key : late_keys_) {
+    // Not as a loop, in which every word would have to return to its register.
+    HWY_UNROLL(kLateRounds)
+    for (size_t round = 0; round < kLateRounds; ++round) {
+      const auto& key = late_keys_[round];
       for (PhiloxWords& each : words) each = Round(each, hn::Set(d, key[0]), hn::Set(d, key[1]));
     }
-    for (size_t i = 0; i < kCount; ++i) blocks[i] = {words[2 * i], words[2 * i + 1]};
+    for (size_t i = 0; i < kCount; ++i) blocks[i] = {words[2 * i], words[2 * i + 1], last_key_};
   }
 
  private:
   static HWY_INLINE PhiloxWords Round(const PhiloxWords& c, PhiloxVector key0, PhiloxVector key1) {
-    const PhiloxVector first = MultiplyLow(c.w0, Multiplier(0));
-    const PhiloxVector second = MultiplyLow(c.w2, Multiplier(1));
+    const PhiloxVector first = MultiplyLow(c.w0, PhiloxMultiplier(0));
+    const PhiloxVector second = MultiplyLow(c.w2, PhiloxMultiplier(1));
     return {hn::Xor3(High(second), c.w1, key0), second, hn::Xor3(High(first), c.w3, key1), first};
   }
 
   HWY_INLINE PhiloxWords ThreeRounds(PhiloxVector counter) const {
     const PhiloxTag d;
-    const PhiloxVector two = MultiplyLow(hn::Xor(counter, hn::Set(d, w0_of_one_)), Multiplier(0));
+    const PhiloxVector two =
+        MultiplyLow(hn::Xor(counter, hn::Set(d, w0_of_one_)), PhiloxMultiplier(0));
     const PhiloxVector three =
-        MultiplyLow(hn::Xor(High(two), hn::Set(d, w2_of_two_)), Multiplier(1));
+        MultiplyLow(hn::Xor(High(two), hn::Set(d, w2_of_two_)), PhiloxMultiplier(1));
     return {hn::Xor(High(three), hn::Set(d, w0_of_three_)), three,
             hn::Xor(two, hn::Set(d, w2_of_three_)), hn::Set(d, w3_of_three_)};
   }
 
-  static HWY_INLINE PhiloxVector Multiplier(int i) {
-    return hn::Set(PhiloxTag(), uint64_t{kPhiloxMultipliers[i]});
-  }
+  // Between the first three, which are shared, and the last one.
+  static constexpr size_t kLateRounds = kPhiloxRounds - 4;
 
   uint64_t w0_of_one_, w2_of_two_, w0_of_three_, w2_of_three_, w3_of_three_;
-  std::array<std::array<uint64_t, 2>, kPhiloxRounds - 3> late_keys_;
+  std::array<std::array<uint64_t, 2>, kLateRounds> late_keys_;
+  PhiloxKey last_key_;
 };
 
 #endif  // HWY_TARGET == HWY_SCALAR

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -80,6 +81,7 @@ class RegisterTable {
   explicit RegisterTable(const RowDraws& row)
       : dims_(row.mixture.shape.dims),
         full_(row.mixture.shape.full_covariance),
+        largest_harmless_(kLargest / static_cast<float>(8 * (dims_ + 1))),
         entries_(EntryCount() * kLanes) {
     const int64_t components = row.mixture.shape.components;
     float* entry = entries_.data();
@@ -102,6 +104,10 @@ class RegisterTable {
     return hn::IndicesFromVec(FloatTag(), component);
   }
 
+  // No draw comes near the end of float32's range: it is the sum of a mean and at most dims_
+  // products with normal numbers, which are below 8.
+  bool harmless() const { return harmless_; }
+
   HWY_INLINE Floats Mean(Index index, int64_t dim) const { return Lookup(index, dim); }
 
   // L's entry, or sigma where row and column agree; multiplied by sigma_scale.
@@ -112,10 +118,10 @@ class RegisterTable {
  private:
   size_t EntryCount() const { return dims_ + (full_ ? dims_ * (dims_ + 1) / 2 : dims_); }
 
-  static float* Fill(float* entry, const float* values, int64_t stride, int64_t count,
-                     float factor) {
+  float* Fill(float* entry, const float* values, int64_t stride, int64_t count, float factor) {
     for (int64_t k = 0; k < count; ++k) {
       entry[k] = factor * values[k * stride];
+      harmless_ &= std::abs(entry[k]) <= largest_harmless_;
     }
     return entry + kLanes;
   }
@@ -126,6 +132,8 @@ class RegisterTable {
 
   const int64_t dims_;
   const bool full_;
+  const float largest_harmless_;
+  bool harmless_ = true;
   // [entries, kLanes]
   Numbers<float> entries_;
 };
@@ -141,6 +149,9 @@ class MemoryTable {
         dims_(row.mixture.shape.dims),
         full_(row.mixture.shape.full_covariance),
         sigma_scale_(row.sigma_scale) {}
+
+  // Not looked at.
+  static constexpr bool harmless() { return false; }
 
   static HWY_INLINE Index IndexOf(Words component) {
     return hn::BitCast(hn::RebindToSigned<FloatTag>(), component);
@@ -261,9 +272,15 @@ class RowSampler {
                                int64_t valid, float* samples) const {
     const FloatTag d;
     Floats values[kVectors];
+    const bool harmless = table_.harmless();
     for (size_t i = 0; i < kVectors; ++i) {
       const auto index = Table::IndexOf(chosen[i]);
-      values[i] = Saturated(MultiplyAdd(table_.Scale(index, 0, 0), z[i], table_.Mean(index, 0)));
+      const Floats mean = table_.Mean(index, 0);
+      const Floats scale = table_.Scale(index, 0, 0);
+      values[i] = harmless ? hn::MulAdd(scale, z[i], mean) : MultiplyAdd(scale, z[i], mean);
+    }
+    if (!harmless) {
+      for (Floats& value : values) value = Saturated(value);
     }
     if (valid == kBatch) {
       for (size_t i = 0; i < kVectors; ++i) hn::StoreU(values[i], d, samples + i * kLanes);
@@ -317,10 +334,17 @@ class RowSampler {
   HWY_INLINE Floats Value(const typename Table::Index& index, const float* z, int64_t dim) const {
     Floats value = table_.Mean(index, dim);
     for (int64_t j = full_ ? 0 : dim; j <= dim; ++j) {
-      value =
-          MultiplyAdd(table_.Scale(index, dim, j), hn::LoadU(FloatTag(), z + j * kBatch), value);
+      value = Plus(value, table_.Scale(index, dim, j), hn::LoadU(FloatTag(), z + j * kBatch));
     }
-    return Saturated(value);
+    return Bounded(value);
+  }
+
+  HWY_INLINE Floats Plus(Floats sum, Floats scale, Floats z) const {
+    return table_.harmless() ? hn::MulAdd(scale, z, sum) : MultiplyAdd(scale, z, sum);
+  }
+
+  HWY_INLINE Floats Bounded(Floats value) const {
+    return table_.harmless() ? value : Saturated(value);
   }
 
   static HWY_INLINE void StoreComponents(const Words (&chosen)[kVectors], int64_t valid,
@@ -339,10 +363,18 @@ class RowSampler {
   Numbers<float> z_;
 };
 
+// Several vectors in turn keep the processor busy: as many as its registers allow. Of more
+// dimensions than one there is more to do at once anyway.
+constexpr size_t kManyUnits = HWY_TARGET == HWY_AVX3 ? 4 : 2;
+
 template <typename Table>
 void DrawFrom(const RowDraws& row, absl::Span<float> samples, absl::Span<int32_t> components) {
-  // Two vectors in turn keep the processor busy; few samples fill but one.
-  if (samples.size() > 2 * kLanes * row.mixture.shape.dims) {
+  const int64_t dims = row.mixture.shape.dims;
+  const int64_t count = static_cast<int64_t>(samples.size()) / dims;
+  // Few samples would leave most of many vectors unused.
+  if (dims == 1 && count > kManyUnits * kLanes) {
+    RowSampler<Table, kManyUnits>(row).Draw(samples, components);
+  } else if (count > 2 * kLanes) {
     RowSampler<Table, 2>(row).Draw(samples, components);
   } else {
     RowSampler<Table, 1>(row).Draw(samples, components);

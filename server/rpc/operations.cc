@@ -204,15 +204,16 @@ void PredictOperation::BeginResponse(const ModelShape& model, WireMessage& respo
   const v1::TensorEncoding encoding = rows_.response_encoding();
   const TensorShape log_pi(rows_.leading(), {k});
   const TensorShape mu(rows_.leading(), {k, d});
-  const TensorShape scale_tril(rows_.leading(), {k, d, full ? d : 0});
+  std::optional<TensorShape> scale_tril;
+  if (full) scale_tril.emplace(rows_.leading(), std::initializer_list<int64_t>{k, d, d});
   response.Allocate(SpecFieldBytes(model.name, model.version) + log_pi.field_bytes() +
-                    2 * mu.field_bytes() + (full ? scale_tril.field_bytes() : 0));
+                    2 * mu.field_bytes() + (full ? scale_tril->field_bytes() : 0));
   response.WriteSpec(Response::kModelFieldNumber, model.name, model.version);
   log_pi_ = response.WriteTensor(Response::kLogPiFieldNumber, log_pi, encoding);
   mu_ = response.WriteTensor(Response::kMuFieldNumber, mu, encoding);
   sigma_ = response.WriteTensor(Response::kSigmaFieldNumber, mu, encoding);
   if (!full) return;
-  scale_tril_ = response.WriteTensor(Response::kScaleTrilFieldNumber, scale_tril, encoding);
+  scale_tril_ = response.WriteTensor(Response::kScaleTrilFieldNumber, *scale_tril, encoding);
 }
 
 void PredictOperation::Consume(const Mixture& mixture, int64_t begin, int64_t first_row,

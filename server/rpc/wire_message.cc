@@ -60,9 +60,9 @@ void WritePaddedVarint(uint32_t value, int width, char* to) {
 
 TensorShape::TensorShape(absl::Span<const int64_t> leading,
                          std::initializer_list<int64_t> trailing) {
-  sizes_.reserve(leading.size() + trailing.size());
-  sizes_.insert(sizes_.end(), leading.begin(), leading.end());
-  sizes_.insert(sizes_.end(), trailing.begin(), trailing.end());
+  sizes_.resize(leading.size() + trailing.size());
+  std::copy(trailing.begin(), trailing.end(),
+            std::copy(leading.begin(), leading.end(), sizes_.begin()));
   // Without the zeros, the product may be anything.
   if (std::find(sizes_.begin(), sizes_.end(), 0) != sizes_.end()) numbers_ = 0;
   for (const int64_t size : sizes_) {

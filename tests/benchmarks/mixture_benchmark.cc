@@ -48,6 +48,7 @@ void LogDensities(benchmark::State& state, int noise_model) {
 
 BENCHMARK_CAPTURE(DrawNormals, diagonal, kDiagonal)
     ->ArgNames({"D", "K", "samples"})
+    ->Args({1, 3, 1000})
     ->Args({1, 5, 1000})
     ->Args({1, 5, 100000})
     ->Args({1, 5, 1})
