@@ -118,11 +118,14 @@ absl::StatusOr<std::vector<Place>> Resolve(const std::string& address) {
 /// taken, or the last error where none can be had, and then nothing.
 std::vector<ListeningSocket> ListenAtAll(std::vector<Place> places, bool any_port, int& error) {
   std::vector<ListeningSocket> sockets;
+  bool is_everywhere = false;
   for (Place& place : places) {
     if (any_port && !sockets.empty()) place.set_port(sockets.front().port());
     FileDescriptor socket;
     if (IsEverywhere(place)) {
+      if (is_everywhere) continue;
       socket = Listen(EverywhereOfBothVersions(ntohs(place.v4().sin_port)));
+      is_everywhere = socket.has_value();
     }
     if (!socket.has_value()) socket = Listen(place);
     if (socket.has_value()) {

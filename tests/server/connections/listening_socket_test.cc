@@ -82,6 +82,13 @@ TEST(ListeningSocketTest, EverywhereIsBothVersionsOfIp) {
   }
 }
 
+TEST(ListeningSocketTest, AStarIsEverywhereOnce) {
+  const auto sockets = Open("*:0");
+  ASSERT_EQ(sockets.size(), 1);
+  const Peer peer(sockets[0].port());
+  EXPECT_TRUE(HasConnection(sockets[0]));
+}
+
 TEST(ListeningSocketTest, SaysWhyItCannotBeHad) {
   EXPECT_EQ(ListeningSocket::Open("192.0.2.1:0").status().message(),
             "cannot listen on 192.0.2.1:0: Cannot assign requested address");
