@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -15,6 +17,7 @@
 #include "model/engine/torch_module.h"
 #include "server/command_line.h"
 #include "server/config.h"
+#include "server/connections/gathered_writes.h"
 #include "server/log/access_log.h"
 #include "server/log/log.h"
 #include "server/machine_limits.h"
@@ -52,6 +55,12 @@ int LoadFailureCode(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? kBadData : kSoftware;
 }
 
+void AnswerTogether(TaskList done) {
+  std::optional<GatheredWrites> answers;
+  if (done.has_several()) answers.emplace();
+  BatchQueue::Complete(std::move(done));
+}
+
 ModelOptions OptionsOfModels(const Config& config) {
   ModelOptions options;
   options.load = config.load;
@@ -60,6 +69,7 @@ ModelOptions OptionsOfModels(const Config& config) {
   options.batching.max_queue_rows = config.limits.max_queue_rows;
   options.batching.max_batch_delay = absl::ToChronoMicroseconds(config.max_batch_delay);
   options.batching.concurrency = config.threads;
+  options.batching.complete = AnswerTogether;
   return options;
 }
 

@@ -52,6 +52,8 @@ class Batcher {
     int concurrency = 1;
     /// The clock that deadlines and delays are compared with; called with the lock held.
     std::function<SteadyTime()> now = std::chrono::steady_clock::now;
+    /// Calls the Done of tasks that a thread has evaluated together.
+    std::function<void(TaskList)> complete = BatchQueue::Complete;
   };
 
   /// `engine` outlives the batcher.

@@ -137,6 +137,25 @@ TEST(BatcherTest, TasksThatComeWhileABatchIsBeingCompletedFormTheNextOne) {
   EXPECT_THAT(engine.batch_sizes(), ElementsAre(1, 3));
 }
 
+TEST(BatcherTest, CompletesTheTasksOfABatchTogether) {
+  Batcher::Options options = Limits(512);
+  std::vector<bool> several;
+  options.complete = [&](TaskList done) {
+    several.push_back(done.has_several());
+    BatchQueue::Complete(std::move(done));
+  };
+  const FakeEngine engine;
+  Batcher batcher(engine, options);
+  RecordingTask alone(7), a(8), b(9);
+  batcher.Submit(alone);
+  batcher.Enqueue(a, SteadyTime());
+  batcher.Enqueue(b, SteadyTime());
+  batcher.Evaluate();
+  EXPECT_TRUE(alone.succeeded() && a.succeeded() && b.succeeded());
+  // After each batch it looks for another one, and completes nothing.
+  EXPECT_THAT(several, ElementsAre(false, false, true, false));
+}
+
 TEST(BatcherTest, TasksThatWereQueuedAreEvaluatedTogetherWhenAsked) {
   const FakeEngine engine;
   Batcher batcher(engine, Limits(4));
