@@ -133,8 +133,7 @@ std::string FlagJson(const absl::CommandLineFlag& flag) {
 std::string ExpectedValue(const absl::CommandLineFlag& flag) {
   if (flag.IsOfType<absl::Duration>()) return "a duration such as 100us, 5s or 1m30s";
   if (flag.IsOfType<bool>()) return "true or false";
-  if (flag.IsOfType<int>()) return "a whole number of 32 bits";
-  if (flag.IsOfType<int64_t>()) return "a whole number of 64 bits";
+  if (flag.IsOfType<int>() || flag.IsOfType<int64_t>()) return "a whole number";
   return flag.IsOfType<double>() ? "a number" : "";
 }
 

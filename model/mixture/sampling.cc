@@ -104,8 +104,8 @@ class RegisterTable {
     return hn::IndicesFromVec(FloatTag(), component);
   }
 
-  // No draw comes near the end of float32's range: it is the sum of a mean and at most dims_
-  // products with normal numbers, which are below 8.
+  // No draw overflows: it is the sum of a mean and at most dims_ products with normal numbers,
+  // which are below 8.
   bool harmless() const { return harmless_; }
 
   HWY_INLINE Floats Mean(Index index, int64_t dim) const { return Lookup(index, dim); }
@@ -363,8 +363,8 @@ class RowSampler {
   Numbers<float> z_;
 };
 
-// Several vectors in turn keep the processor busy: as many as its registers allow. Of more
-// dimensions than one there is more to do at once anyway.
+// Several vectors in turn keep the processor busy; four of them only where there are registers for
+// all, and for one dimension: of more there is more to do at once anyway.
 constexpr size_t kManyUnits = HWY_TARGET == HWY_AVX3 ? 4 : 2;
 
 template <typename Table>

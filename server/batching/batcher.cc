@@ -111,7 +111,7 @@ void Batcher::Work(std::unique_lock<std::mutex> lock, SteadyTime now) {
       metrics_.evaluation_time.Observe(end - now);
     }
     lock.unlock();
-    options_.complete(std::move(done));
+    if (!done.empty()) options_.complete(std::move(done));
     if (evaluation == nullptr) return;
     lock.lock();
     idle_.push_back(evaluation);

@@ -52,7 +52,8 @@ class Batcher {
     int concurrency = 1;
     /// The clock that deadlines and delays are compared with; called with the lock held.
     std::function<SteadyTime()> now = std::chrono::steady_clock::now;
-    /// Calls the Done of tasks that a thread has evaluated together.
+    /// Hands tasks that a thread has finished together, at least one, to BatchQueue::Complete.
+    /// Called without the lock, on several threads at once.
     std::function<void(TaskList)> complete = BatchQueue::Complete;
   };
 

@@ -118,14 +118,14 @@ absl::StatusOr<std::vector<Place>> Resolve(const std::string& address) {
 /// taken, or the last error where none can be had, and then nothing.
 std::vector<ListeningSocket> ListenAtAll(std::vector<Place> places, bool any_port, int& error) {
   std::vector<ListeningSocket> sockets;
-  bool is_everywhere = false;
+  bool listens_everywhere = false;
   for (Place& place : places) {
     if (any_port && !sockets.empty()) place.set_port(sockets.front().port());
     FileDescriptor socket;
     if (IsEverywhere(place)) {
-      if (is_everywhere) continue;
+      if (listens_everywhere) continue;
       socket = Listen(EverywhereOfBothVersions(ntohs(place.v4().sin_port)));
-      is_everywhere = socket.has_value();
+      listens_everywhere = socket.has_value();
     }
     if (!socket.has_value()) socket = Listen(place);
     if (socket.has_value()) {
@@ -150,9 +150,9 @@ absl::StatusOr<std::vector<ListeningSocket>> ListenOnTcp(const std::string& addr
   return Unavailable(address, std::strerror(error));
 }
 
-/// The file's directory, which nobody else gets from here until it is closed: of those who make a
-/// socket at the same time none removes what another has just made. Nothing where it cannot be
-/// locked; UNAVAILABLE where another process keeps it.
+/// Keeps other starters out of the file's directory until it is closed, so that none removes a
+/// socket that another has just made. Nothing where directories cannot be locked; UNAVAILABLE where
+/// another process keeps this one.
 absl::StatusOr<FileDescriptor> LockDirectoryOf(const std::string& path) {
   const std::filesystem::path directory = std::filesystem::path(path).parent_path();
   FileDescriptor lock(open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_CLOEXEC));
@@ -160,7 +160,7 @@ absl::StatusOr<FileDescriptor> LockDirectoryOf(const std::string& path) {
     if (flock(lock.number(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return lock;
     std::this_thread::sleep_for(kLockInterval);
   }
-  return absl::UnavailableError("another process keeps its directory locked");
+  return absl::UnavailableError("nobody serves it, but another process keeps its directory locked");
 }
 
 bool IsSocket(const std::string& path) {
@@ -183,11 +183,11 @@ absl::StatusOr<std::vector<ListeningSocket>> ListenOnUnix(const std::string& add
   std::memcpy(file.sun_path, path.data(), path.size());
 
   const absl::StatusOr<FileDescriptor> lock = LockDirectoryOf(path);
-  if (!lock.ok()) return Unavailable(address, lock.status().message());
   FileDescriptor socket = Listen(place);
   if (!socket.has_value() && errno == EADDRINUSE) {
     if (!IsSocket(path)) return Unavailable(address, "a file that is no socket is there");
     if (IsServed(place)) return Unavailable(address, "another process serves it");
+    if (!lock.ok()) return Unavailable(address, lock.status().message());
     unlink(path.c_str());
     socket = Listen(place);
   }

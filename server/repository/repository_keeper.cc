@@ -18,6 +18,14 @@ constexpr std::chrono::milliseconds kShortestPause(20);
 
 absl::Status Stopped() { return absl::UnavailableError("the server is draining"); }
 
+void TellPolicyProblem(const std::string& model, const std::string& problem) {
+  if (problem.empty()) {
+    spdlog::info("model '{}': its directory and policy are in order again", model);
+  } else {
+    spdlog::error("model '{}': {}; what is loaded is served on", model, problem);
+  }
+}
+
 }  // namespace
 
 RepositoryKeeper::RepositoryKeeper(Options options, ModelRepository& repository)
@@ -168,9 +176,7 @@ void RepositoryKeeper::Take(const RepositoryListing& listing, SteadyTime now) {
     const bool is_there = files != listing.models.end();
     const std::string policy_problem = model.policy_problem;
     Observe(is_there ? &files->second : nullptr, now, options_.timing, model);
-    if (!model.policy_problem.empty() && model.policy_problem != policy_problem) {
-      spdlog::error("model '{}': refused: {}", name, model.policy_problem);
-    }
+    if (model.policy_problem != policy_problem) TellPolicyProblem(name, model.policy_problem);
     const bool is_over = !is_there && model.versions.empty() && !(by_name && model.is_asked_for);
     entry = is_over ? records_.erase(entry) : std::next(entry);
   }

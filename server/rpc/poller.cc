@@ -29,7 +29,7 @@ void CompleteEvents(grpc::CompletionQueue& queue, Gathered& gathered) {
       waits = false;
       if (!enough && events < kMaxBurstEvents) continue;
     }
-    events = 0;
+    events = idle_looks = 0;
     waits = !gathered.Finish() && next == Queue::TIMEOUT;
     if (waits) gathered.Rest();
   }

@@ -62,9 +62,14 @@ TEST_F(ModelRepositoryProgramTest, LogsAPolicyThatItCannotUse) {
   RepositoryServer server(repository_);
   const std::string reason = server.AwaitState("wind", 0, v1::MODEL_STATE_FAILED);
   EXPECT_THAT(reason, HasSubstr("model_policy.json: versions: got "));
+  repository_.Write("wind/model_policy.json", R"({"versions": "all"})");
+  EXPECT_TRUE(server.AwaitVersion(1));
   server.process().Signal(SIGINT);
   EXPECT_EQ(server.process().Wait(), 0);
-  EXPECT_THAT(server.process().errors(), HasSubstr("model 'wind': refused: " + reason));
+  EXPECT_THAT(server.process().errors(),
+              HasSubstr("model 'wind': " + reason + "; what is loaded is served on"));
+  EXPECT_THAT(server.process().errors(),
+              HasSubstr("model 'wind': its directory and policy are in order again"));
 }
 
 TEST_F(ModelRepositoryProgramTest, BeginsEmptyAndServesWhatComes) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -39,6 +40,8 @@ class GatheredWritesTest : public testing::Test {
  protected:
   /// The server's end of a new connection of the peer's.
   FileDescriptor Accept() const {
+    pollfd waits{listener_.descriptor(), POLLIN, 0};
+    EXPECT_EQ(poll(&waits, 1, 30'000), 1);
     return FileDescriptor(accept(listener_.descriptor(), nullptr, nullptr));
   }
 

@@ -112,6 +112,7 @@ std::optional<bool> CanListenWithHosts(const std::string& hosts, const std::stri
                          mount(hosts.c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) == 0;
     _exit(!mounted ? kUnknown : ListeningSocket::Open(address).ok() ? kYes : kNo);
   }
+  if (child < 0) return std::nullopt;
   int status = 0;
   EXPECT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status));
