@@ -6,7 +6,11 @@
 #include <grpcpp/support/client_interceptor.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,50 +25,69 @@ namespace {
 constexpr std::chrono::seconds kReadAgainAfter(1);
 constexpr unsigned int kRefreshSeconds = 1;
 
+/// The file's first bytes. NOT_FOUND: it cannot be read. INVALID_ARGUMENT: it is no regular file,
+/// as which it could block, or give its bytes only once.
+absl::StatusOr<std::string> ReadAtMost(const std::string& path, std::streamsize max_bytes) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
+  }
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(max_bytes, '\0');
+  file.read(text.data(), max_bytes);
+  if (!file.is_open() || file.bad()) {
+    return absl::NotFoundError(absl::StrCat(path, ": cannot be read: ", std::strerror(errno)));
+  }
+  text.resize(file.gcount());
+  return text;
+}
+
+/// The status, with the setting's name before its message.
+absl::Status Named(absl::string_view setting, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(setting, ": ", status.message()));
+}
+
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
   constexpr std::streamsize kMaxBytes = 4096;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxBytes, '\0');
-  file.read(text.data(), kMaxBytes);
-  text.resize(file.gcount());
-  if (!file.is_open() || file.bad()) {
-    return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  }
-  absl::StripAsciiWhitespace(&text);
-  if (text.empty() || text.size() >= kMaxBytes - 1 ||
-      !std::all_of(text.begin(), text.end(), absl::ascii_isgraph)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected a token, of printable characters, and nothing else"));
+  absl::StatusOr<std::string> text = ReadAtMost(path, kMaxBytes);
+  if (!text.ok()) return Named("token_file", text.status());
+  absl::StripAsciiWhitespace(&*text);
+  if (text->empty() || text->size() >= kMaxBytes - 1 ||
+      !std::all_of(text->begin(), text->end(), absl::ascii_isgraph)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "token_file: ", path, ": expected a token, of printable characters, and nothing else"));
   }
   return text;
 }
 
-/// gRPC aborts the process for a file that opens but cannot be read, as a directory, and does not
-/// say which one it cannot use.
-absl::Status CheckPem(const std::string& path, absl::string_view kind, absl::string_view mark) {
+/// gRPC aborts the process for a file that opens but cannot be read, and does not say which one it
+/// cannot use.
+absl::Status CheckPem(absl::string_view setting, const std::string& path, absl::string_view kind,
+                      absl::string_view mark) {
   constexpr std::streamsize kMaxBytes = 1 << 20;
   if (path.empty()) return absl::OkStatus();
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxBytes, '\0');
-  file.read(text.data(), kMaxBytes);
-  text.resize(file.gcount());
-  if (!file.is_open() || file.bad()) {
-    return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  }
-  if (absl::StrContains(text, mark)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(path, ": has no ", kind, " in PEM form"));
+  const absl::StatusOr<std::string> text = ReadAtMost(path, kMaxBytes);
+  if (!text.ok()) return Named(setting, text.status());
+  if (absl::StrContains(*text, mark)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(setting, ": ", path, ": has no ", kind, " in PEM form"));
 }
 
 absl::Status Check(const SecurityOptions& options) {
   if (options.certificate_file.empty() != options.key_file.empty()) {
     return absl::InvalidArgumentError(
-        "a client's certificate needs its key, and a key its "
-        "certificate");
+        "a client's certificate needs its key, and a key its certificate");
   }
   constexpr absl::string_view kCertificate = "CERTIFICATE-----";
-  absl::Status status = CheckPem(options.ca_file, "certificate", kCertificate);
-  if (status.ok()) status = CheckPem(options.certificate_file, "certificate", kCertificate);
-  if (status.ok()) status = CheckPem(options.key_file, "private key", "PRIVATE KEY-----");
+  absl::Status status = CheckPem("tls_ca", options.ca_file, "certificate", kCertificate);
+  if (status.ok()) {
+    status = CheckPem("tls_cert", options.certificate_file, "certificate", kCertificate);
+  }
+  if (status.ok()) {
+    status = CheckPem("tls_key", options.key_file, "private key", "PRIVATE KEY-----");
+  }
   return status;
 }
 

@@ -5,7 +5,9 @@
 
 namespace mdn {
 
-/// How a client and its servers know each other. Files are read again when they change.
+/// How a client and its servers know each other. Files are read again when they change, and must be
+/// regular ones, or links to them: no pipes. Errors name them as the tool's flags do: tls_ca,
+/// tls_cert, tls_key, token_file.
 struct SecurityOptions {
   /// TLS, as soon as one of the four below is set too.
   bool tls = false;

@@ -129,9 +129,10 @@ absl::Status CheckAnswered(const load::LoadResult& result) {
   if (result.answers[0] > 0 || result.total() == 0) return absl::OkStatus();
   const auto most = std::max_element(result.answers.begin(), result.answers.end());
   const auto code = most - result.answers.begin();
+  const std::string& first = result.messages[code];
   return absl::Status(static_cast<absl::StatusCode>(code),
-                      absl::StrCat("none of ", result.total(),
-                                   " requests succeeded; the first: ", result.messages[code]));
+                      absl::StrCat("none of ", result.total(), " requests succeeded",
+                                   first.empty() ? "" : "; the first: ", first));
 }
 
 absl::Status RunLevels(const BenchFlags& flags, const Session& session,

@@ -167,26 +167,21 @@ void PrintJson(const std::vector<Field>& fields, const std::vector<ModelVersion>
   output.Write(absl::StrCat("{", JsonFields(fields), ",\"models\":[", list, "]}\n"));
 }
 
-/// Several are ready, and neither the caller nor the server says which one is meant.
-bool LeavesOpenWhichOne(const ModelId& model, const std::vector<ModelVersion>& models) {
-  return model.name.empty() && model.version == 0 && model.label.empty() &&
-         std::none_of(models.begin(), models.end(),
-                      [](const ModelVersion& version) { return version.is_default; }) &&
-         std::any_of(models.begin(), models.end(), [](const ModelVersion& version) {
-           return version.state == ModelVersion::State::kReady;
-         });
+/// The caller left open which one is meant, and the server has no default.
+bool WantsAName(const ModelId& model, const absl::Status& status) {
+  return absl::IsInvalidArgument(status) && model.name.empty() && model.version == 0 &&
+         model.label.empty();
 }
 
 absl::Status Info(const Session& session) {
   const absl::StatusOr<std::vector<ModelVersion>> models = session.client.ListModels();
   if (!models.ok()) return models.status();
-  if (session.format == Format::kTable && LeavesOpenWhichOne(session.model, *models)) {
-    PrintModels(*models, session.output);
-    return absl::OkStatus();
-  }
   const absl::StatusOr<ModelInfo> info = session.client.GetModel(session.model);
   // The list comes first, for whoever named a model that does not exist.
-  if (session.format == Format::kTable) PrintModels(*models, session.output);
+  if (session.format == Format::kTable) {
+    PrintModels(*models, session.output);
+    if (WantsAName(session.model, info.status())) return absl::OkStatus();
+  }
   if (!info.ok()) return info.status();
   switch (session.format) {
     case Format::kTable:

@@ -12,11 +12,12 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "client/credentials.h"
+#include "client/tool/address.h"
 #include "client/tool/command.h"
 #include "client/tool/exit_code.h"
 
@@ -27,22 +28,6 @@ using Arguments = std::vector<std::string>;
 
 constexpr auto kCommands = {AddInfo, AddPredict, AddSample, AddLogLikelihood,
                             AddPlot, AddBench,   AddHealth};
-
-/// Empty where it is an address as --server takes it, else what is wrong.
-std::string CheckAddress(const std::string& address) {
-  for (const absl::string_view scheme : {"unix:", "unix-abstract:"}) {
-    if (absl::StartsWith(address, scheme) && address.size() > scheme.size()) return "";
-  }
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  if (colon != std::string::npos && colon > 0 &&
-      absl::SimpleAtoi(address.substr(colon + 1), &port) && port > 0 && port <= 65535) {
-    return "";
-  }
-  return absl::StrCat("got '", address,
-                      "'; expected HOST:PORT with a port from 1 to 65535, unix:PATH or "
-                      "dns:///HOST:PORT");
-}
 
 absl::Duration ParseTimeout(const std::string& text) {
   absl::Duration timeout;
@@ -58,11 +43,11 @@ Format ParseFormat(const std::string& text) {
 
 void AddGlobalFlags(CLI::App& tool, GlobalFlags* flags) {
   tool.add_option("--server", flags->servers,
-                  "Servers, separated by commas: HOST:PORT, unix:PATH or dns:///HOST:PORT")
+                  "Servers, separated by commas: HOST:PORT, [IPV6]:PORT, unix:PATH or "
+                  "dns:///HOST:PORT; no other targets of gRPC")
       ->envname("MDN_CLIENT_SERVER")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(CLI::Validator(CheckAddress, ""))
       ->type_name("ADDRESS")
       ->capture_default_str();
   tool.add_option("--model", flags->model.name, "Default: the server's only or default model")
@@ -109,8 +94,8 @@ void Describe(CLI::App& tool) {
       "Flags may stand before the command or after it, with _ or - between words. The environment\n"
       "may set --server and those of security: MDN_CLIENT_SERVER, MDN_CLIENT_TLS_CA and so on.\n"
       "\n"
-      "Exit status: 0 success, 64 wrong usage, 65 bad data, 69 server unavailable, 1 any other\n"
-      "failure.\n"
+      "Exit status: 0 success, 64 wrong usage or files of security that cannot be used, 65 bad\n"
+      "data, 69 server unavailable, 1 any other failure.\n"
       "\n"
       "Examples:\n"
       "  mdn_client info\n"
@@ -143,7 +128,22 @@ int Report(const absl::Status& status, int exit_code) {
                 exit_code);
 }
 
+/// INVALID_ARGUMENT unless all are addresses. CLI11 would check the environment's as one, and pass
+/// over what it finds wrong there.
+absl::Status CheckServers(const std::vector<std::string>& servers) {
+  for (const std::string& server : servers) {
+    const absl::Status status = CheckAddress(server);
+    if (status.ok()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--server or MDN_CLIENT_SERVER: ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
 int RunCommand(const Command& command, const GlobalFlags& flags) {
+  // Here, since a command cannot tell these files' errors from those of its data.
+  const absl::Status usable = client_internal::Credentials::Load(flags.security).status();
+  if (!usable.ok()) return Report(usable, kExitUsage);
   ClientOptions options;
   options.servers = flags.servers;
   options.timeout = flags.timeout;
@@ -170,7 +170,9 @@ std::string FlagWithoutValue(const Arguments& arguments) {
 
 int Run(Arguments arguments) {
   if (const std::string flag = FlagWithoutValue(arguments); !flag.empty()) {
-    return Report(absl::StrCat(flag, ": got nothing after '='; expected a value"), kExitUsage);
+    return Report(
+        absl::StrCat(flag, ": got nothing after '='; expected a value, or leave the flag away"),
+        kExitUsage);
   }
   CLI::App tool("", "mdn_client");
   GlobalFlags flags;
@@ -191,7 +193,8 @@ int Run(Arguments arguments) {
     return tool.got_subcommand(command.app);
   });
   if (chosen == commands.end()) return Report("a command is required, see --help", kExitUsage);
-  return RunCommand(*chosen, flags);
+  const absl::Status servers = CheckServers(flags.servers);
+  return servers.ok() ? RunCommand(*chosen, flags) : Report(servers.message(), kExitUsage);
 }
 
 }  // namespace

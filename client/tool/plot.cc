@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +22,7 @@
 #include "client/tool/exit_code.h"
 #include "client/tool/gnuplot.h"
 #include "client/tool/plot_data.h"
+#include "client/tool/seed.h"
 #include "client/tool/terminal_figure.h"
 
 namespace mdn::tool {
@@ -187,10 +187,11 @@ void AddRequestFlags(CLI::App& command, PlotRequest* request) {
       ->check(CLI::Range(int64_t{0}, kMostSamples))
       ->type_name("N")
       ->capture_default_str();
-  command.add_option("--seed", request->seed, "Of the draws")
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()))
-      ->type_name("N")
-      ->capture_default_str();
+  command
+      .add_option_function<std::string>(
+          "--seed", [request](const std::string& text) { request->seed = ParseSeed(text); },
+          "Of the draws: 0 to 2^64 - 1 (default 0)")
+      ->type_name("N");
 }
 
 }  // namespace

@@ -14,7 +14,6 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -26,18 +25,26 @@ constexpr size_t kMaxLineBytes = 1 << 20;
 constexpr size_t kMaxQuotedBytes = 40;
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-std::string Quote(absl::string_view field) {
-  return absl::StrCat("\"", absl::CHexEscape(field.substr(0, kMaxQuotedBytes)), "\"");
+/// As much as a message needs, in whole characters of UTF-8.
+std::string Quote(absl::string_view text, std::string (*escape)(absl::string_view)) {
+  size_t end = std::min(text.size(), kMaxQuotedBytes);
+  // The first byte of a character is no 10xxxxxx.
+  while (end > 0 && end < text.size() && (text[end] & 0xC0) == 0x80) --end;
+  return absl::StrCat("\"", escape(text.substr(0, end)), end < text.size() ? "…\"" : "\"");
 }
 
-/// For a message, as UTF-8.
-std::string QuotedList(const std::vector<std::string>& names) {
-  constexpr size_t kMost = 500;
-  const std::string list =
-      absl::StrJoin(names, ", ", [](std::string* out, const std::string& name) {
-        absl::StrAppend(out, "\"", absl::Utf8SafeCHexEscape(name), "\"");
-      });
-  return list.size() <= kMost ? list : absl::StrCat(list.substr(0, kMost), "...");
+std::string QuoteField(absl::string_view field) { return Quote(field, absl::CHexEscape); }
+std::string QuoteName(absl::string_view name) { return Quote(name, absl::Utf8SafeCHexEscape); }
+
+/// As many names as a message may have.
+std::string QuoteNames(const std::vector<std::string>& names) {
+  constexpr size_t kMostBytes = 500;
+  std::string list;
+  for (const std::string& name : names) {
+    if (list.size() > kMostBytes) return absl::StrCat(list, ", …");
+    absl::StrAppend(&list, list.empty() ? "" : ", ", QuoteName(name));
+  }
+  return list;
 }
 
 absl::Status CannotRead(const std::string& path, int error) {
@@ -136,8 +143,8 @@ absl::Status RowReader::SetHeadings(const std::vector<absl::string_view>& fields
     const auto found = std::find(headings_.begin(), headings_.end(), name);
     if (found == headings_.end()) {
       return absl::InvalidArgumentError(absl::StrCat(Place(), ": there is no column ",
-                                                     QuotedList({name}), "; the columns are ",
-                                                     QuotedList(headings_)));
+                                                     QuoteName(name), "; the columns are ",
+                                                     QuoteNames(headings_)));
     }
     places_.push_back(static_cast<size_t>(found - headings_.begin()));
   }
@@ -156,12 +163,12 @@ absl::Status RowReader::Append(const std::vector<absl::string_view>& fields, Row
     const size_t place = places_.empty() ? i : places_[i];
     float value = 0;
     if (!absl::SimpleAtof(fields[place], &value)) {
-      return absl::InvalidArgumentError(absl::StrCat(Place(), ", column ", place + 1, ": ",
-                                                     Quote(fields[place]), " is not a number"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          Place(), ", column ", place + 1, ": ", QuoteField(fields[place]), " is not a number"));
     }
     if (!std::isfinite(value)) {
       return absl::InvalidArgumentError(absl::StrCat(Place(), ", column ", place + 1, ": ",
-                                                     Quote(fields[place]),
+                                                     QuoteField(fields[place]),
                                                      " is not a finite number up to 3.4e38"));
     }
     rows->values.push_back(value);
@@ -171,9 +178,13 @@ absl::Status RowReader::Append(const std::vector<absl::string_view>& fields, Row
 }
 
 absl::Status RowReader::NoRows() const {
-  return absl::InvalidArgumentError(absl::StrCat(
-      name_, ": no rows",
-      headings_.empty() ? "" : absl::StrCat(" below the headings ", QuotedList(headings_))));
+  std::string place;
+  if (!wanted_.empty() && !headings_.empty()) {
+    place = " below its headings";
+  } else if (!headings_.empty()) {
+    place = absl::StrCat(" below the headings ", QuoteNames(headings_));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(name_, ": no rows", place));
 }
 
 absl::Span<const float> RowOf(const Array& array, int64_t row) {

@@ -1,5 +1,4 @@
 #include <CLI/App.hpp>
-#include <CLI/Error.hpp>
 #include <CLI/Validators.hpp>
 #include <cstdint>
 #include <limits>
@@ -9,12 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/tool/command.h"
 #include "client/tool/exit_code.h"
 #include "client/tool/json.h"
+#include "client/tool/seed.h"
 #include "client/tool/slices.h"
 
 namespace mdn::tool {
@@ -28,13 +27,6 @@ struct SampleFlags {
   std::optional<float> sigma_scale;
   bool components = false;
 };
-
-// CLI11 would take -1, as a large number.
-uint64_t ParseSeed(const std::string& text) {
-  uint64_t seed = 0;
-  if (absl::SimpleAtoi(text, &seed)) return seed;
-  throw CLI::ValidationError("--seed", absl::StrCat("\"", text, "\" is not 0 to 2^64 - 1"));
-}
 
 /// Prints samples: a line for each, or a JSON object for each row. Confined to one thread.
 class SamplePrinter {

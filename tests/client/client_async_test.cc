@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "mdn/client.h"
 #include "tests/support/fake_service.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn {
 namespace {
@@ -174,7 +175,8 @@ TEST(ClientAsyncTest, ACallbackCanStartTheNextCall) {
 
 TEST(ClientAsyncTest, GoesOnToTheNextServer) {
   const FakeService service;
-  const std::string nowhere = absl::StrCat("unix:", testing::TempDir(), "/no_such_socket");
+  const TemporaryDirectory directory;
+  const std::string nowhere = absl::StrCat("unix:", directory.Path("no_such_socket"));
   const Client client(Options({nowhere, nowhere, service.address()}));
 
   const auto prediction = client.PredictAsync(OneRow()).get();
@@ -183,7 +185,8 @@ TEST(ClientAsyncTest, GoesOnToTheNextServer) {
 }
 
 TEST(ClientAsyncTest, StopsAfterTheLastServer) {
-  const std::string nowhere = absl::StrCat("unix:", testing::TempDir(), "/no_such_socket");
+  const TemporaryDirectory directory;
+  const std::string nowhere = absl::StrCat("unix:", directory.Path("no_such_socket"));
   const Client client(Options({nowhere, nowhere}));
 
   EXPECT_EQ(client.PredictAsync(OneRow()).get().status().code(), absl::StatusCode::kUnavailable);

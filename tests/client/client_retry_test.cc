@@ -21,7 +21,10 @@ constexpr int kForEver = 1'000'000;
 const grpc::Status kDraining(grpc::StatusCode::UNAVAILABLE, "draining");
 const grpc::Status kQueueFull(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full");
 
-std::string Nowhere() { return absl::StrCat("unix:", testing::TempDir(), "/no_such_socket"); }
+std::string Nowhere() {
+  static const TemporaryDirectory directory;
+  return absl::StrCat("unix:", directory.Path("no_such_socket"));
+}
 
 ClientOptions Options(std::vector<std::string> servers) {
   ClientOptions options;

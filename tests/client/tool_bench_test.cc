@@ -116,6 +116,16 @@ TEST_F(ToolBenchTest, FailsWhereNothingSucceeds) {
             "Deadline Exceeded\n");
 }
 
+TEST_F(ToolBenchTest, QuotesNoMessageWhereTheServerGivesNone) {
+  service_.SpareNext(1);  // It asks for the model first.
+  service_.FailNext(1000, {grpc::StatusCode::INTERNAL, ""});
+  const ToolResult result =
+      RunTool({"bench", server_, "--requests=4", "--warmup=0s", "--concurrency=1"});
+
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err, "mdn_client: INTERNAL: none of 4 requests succeeded\n");
+}
+
 TEST_F(ToolBenchTest, ShowsWhatItHasWhenInterrupted) {
   const std::string pid_file = WriteTestFile("pid", "");
   ToolResult result;
@@ -150,7 +160,7 @@ TEST_F(ToolBenchTest, RefusesWrongUsage) {
 
 TEST_F(ToolBenchTest, SaysThatNoServerAnswers) {
   const ToolResult result =
-      RunTool({"bench", absl::StrCat("--server=unix:", testing::TempDir(), "/no_such_socket")});
+      RunTool({"bench", absl::StrCat("--server=unix:", TestPath("no_such_socket"))});
 
   EXPECT_EQ(result.exit_code, 69);
   EXPECT_THAT(result.err, StartsWith("mdn_client: UNAVAILABLE: "));

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <string>
 #include <vector>
@@ -14,9 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-std::string Nowhere() {
-  return absl::StrCat("--server=unix:", testing::TempDir(), "/no_such_socket");
-}
+std::string Nowhere() { return absl::StrCat("--server=unix:", TestPath("no_such_socket")); }
 
 class ToolCommandLineTest : public testing::Test {
  protected:
@@ -49,20 +48,68 @@ TEST_F(ToolCommandLineTest, TheEnvironmentNamesTheServer) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
+TEST_F(ToolCommandLineTest, TheEnvironmentNamesSeveralServers) {
+  const ToolResult result =
+      RunShell(absl::StrCat("MDN_CLIENT_SERVER=", service_.address(),
+                            ",unix:", TestPath("no_such_socket"), " \"$TOOL\" info"));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
+TEST_F(ToolCommandLineTest, RefusesAnAddressOfTheEnvironmentAsOneOfTheFlag) {
+  const ToolResult result = RunShell("MDN_CLIENT_SERVER=myhost \"$TOOL\" info");
+  EXPECT_EQ(result.exit_code, 64);
+  EXPECT_THAT(result.err, testing::StartsWith(
+                              "mdn_client: --server or MDN_CLIENT_SERVER: got 'myhost'; expected"));
+}
+
 TEST_F(ToolCommandLineTest, NamesTheFileOfCredentialsThatIsMissing) {
-  for (const char* flag : {"--tls_ca", "--token_file"}) {
-    const ToolResult result = RunTool({"info", server_, absl::StrCat(flag, "=/no/such/file")});
-    EXPECT_EQ(result.exit_code, 1);
-    EXPECT_THAT(result.err, HasSubstr("NOT_FOUND: /no/such/file: cannot be read"));
+  for (const char* flag : {"tls_ca", "token_file"}) {
+    const ToolResult result =
+        RunTool({"info", server_, absl::StrCat("--", flag, "=/no/such/file")});
+    EXPECT_EQ(result.exit_code, 64);
+    EXPECT_EQ(result.err, absl::StrCat("mdn_client: NOT_FOUND: ", flag,
+                                       ": /no/such/file: cannot be read: No such file or "
+                                       "directory\n"));
   }
-  const ToolResult folder = RunTool({"info", server_, "--tls_ca=/"});
-  EXPECT_EQ(folder.err, "mdn_client: NOT_FOUND: /: cannot be read\n");
+}
+
+TEST_F(ToolCommandLineTest, RefusesCredentialsThatAreNoRegularFile) {
+  const std::string pipe = TestPath("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const char* flag : {"tls_ca", "token_file"}) {
+    for (const std::string& path : {std::string("/"), pipe}) {
+      const ToolResult result = RunTool({"health", server_, absl::StrCat("--", flag, "=", path)});
+      EXPECT_EQ(result.exit_code, 64);
+      EXPECT_EQ(result.err, absl::StrCat("mdn_client: INVALID_ARGUMENT: ", flag, ": ", path,
+                                         ": is no regular file\n"));
+    }
+  }
+  const ToolResult piped =
+      RunShell(absl::StrCat("echo | \"$TOOL\" info --tls_ca=/dev/stdin ", server_));
+  EXPECT_EQ(piped.exit_code, 64);
+  EXPECT_EQ(piped.err, "mdn_client: INVALID_ARGUMENT: tls_ca: /dev/stdin: is no regular file\n");
+}
+
+TEST_F(ToolCommandLineTest, RefusesPemFilesThatHoldSomethingElse) {
   const std::string key = WriteTestFile("key.pem", "-----BEGIN PRIVATE KEY-----\n");
+  const std::string certificate = WriteTestFile("cert.pem", "-----BEGIN CERTIFICATE-----\n");
+  const auto refusal = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> arguments = {"info", server_};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const ToolResult result = RunTool(arguments);
+    EXPECT_EQ(result.exit_code, 64);
+    return result.err;
+  };
+  constexpr char kRefused[] = "mdn_client: INVALID_ARGUMENT: ";
+  EXPECT_EQ(refusal({"--tls_ca=" + key}),
+            absl::StrCat(kRefused, "tls_ca: ", key, ": has no certificate in PEM form\n"));
+  EXPECT_EQ(refusal({"--tls_cert=" + key, "--tls_key=" + key}),
+            absl::StrCat(kRefused, "tls_cert: ", key, ": has no certificate in PEM form\n"));
+  EXPECT_EQ(refusal({"--tls_cert=" + certificate, "--tls_key=" + certificate}),
+            absl::StrCat(kRefused, "tls_key: ", certificate, ": has no private key in PEM form\n"));
   EXPECT_EQ(
-      RunTool({"info", server_, "--tls_ca=" + key}).err,
-      absl::StrCat("mdn_client: INVALID_ARGUMENT: ", key, ": has no certificate in PEM form\n"));
-  const ToolResult result = RunTool({"info", server_, "--tls_cert=/dev/null"});
-  EXPECT_THAT(result.err, HasSubstr("a client's certificate needs its key"));
+      refusal({"--tls_cert=" + certificate}),
+      absl::StrCat(kRefused, "a client's certificate needs its key, and a key its certificate\n"));
 }
 
 TEST_F(ToolCommandLineTest, RefusesWrongUsageInOneLine) {
@@ -77,9 +124,6 @@ TEST_F(ToolCommandLineTest, RefusesWrongUsageInOneLine) {
       {"predict", "--x=1", "--timeout=5"},
       {"predict", "--x=1", "--timeout=-5s"},
       {"predict", "--x=1", "--format=xml"},
-      {"plot", "--x_range=0:1", "--seed=-1"},
-      {"sample", "--x=1", "--seed=-1"},
-      {"sample", "--x=1", "--seed=18446744073709551616"},
       {"sample", "--x=1", "--num_samples=0"},
   };
   for (const std::vector<std::string>& arguments : wrong) {
@@ -90,21 +134,34 @@ TEST_F(ToolCommandLineTest, RefusesWrongUsageInOneLine) {
   }
 }
 
+TEST_F(ToolCommandLineTest, RefusesSeedsThatDoNotFit) {
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"sample", "--x=1"}, {"plot", "--x_range=0:1"}}) {
+    for (const char* seed : {"-1", "18446744073709551616", "one"}) {
+      std::vector<std::string> arguments = command;
+      arguments.push_back(absl::StrCat("--seed=", seed));
+      const ToolResult result = RunTool(arguments);
+      EXPECT_EQ(result.exit_code, 64);
+      EXPECT_EQ(result.err,
+                absl::StrCat("mdn_client: --seed: \"", seed, "\" is not 0 to 2^64 - 1\n"));
+    }
+  }
+}
+
 TEST_F(ToolCommandLineTest, TakesNoOtherArgumentForAMissingValue) {
   const ToolResult result = RunTool({"predict", "--x=1,2", "--model=", server_});
   EXPECT_EQ(result.exit_code, 64);
-  EXPECT_EQ(result.err, "mdn_client: --model: got nothing after '='; expected a value\n");
+  EXPECT_EQ(
+      result.err,
+      "mdn_client: --model: got nothing after '='; expected a value, or leave the flag away\n");
 }
 
-TEST_F(ToolCommandLineTest, WantsAddressesWithAPort) {
-  for (const char* address :
-       {"127.0.0.1", "127.0.0.1:99999", "127.0.0.1:0", "localhost:abc", ":50051", "unix:"}) {
-    const ToolResult result = RunTool({"info", absl::StrCat("--server=a:1,", address)});
-    EXPECT_EQ(result.exit_code, 64);
-    EXPECT_EQ(result.err, absl::StrCat("mdn_client: --server: got '", address,
-                                       "'; expected HOST:PORT with a port from 1 to 65535, "
-                                       "unix:PATH or dns:///HOST:PORT\n"));
-  }
+TEST_F(ToolCommandLineTest, ChecksEachAddress) {
+  const ToolResult result = RunTool({"info", "--server=a:1,localhost"});
+  EXPECT_EQ(result.exit_code, 64);
+  EXPECT_EQ(result.err,
+            "mdn_client: --server or MDN_CLIENT_SERVER: got 'localhost'; expected HOST:PORT or "
+            "[IPV6]:PORT with a port from 1 to 65535, unix:PATH or dns:///HOST:PORT\n");
 }
 
 TEST_F(ToolCommandLineTest, TakesGlobalFlagsOnBothSidesWithUnderscoresOrDashes) {

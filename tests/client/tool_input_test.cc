@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "tests/client/tool_runner.h"
 #include "tests/support/fake_service.h"
 
@@ -153,6 +154,22 @@ TEST_F(ToolInputTest, WantsRows) {
   EXPECT_THAT(Refusal(""), EndsWith("rows.csv: no rows\n"));
   EXPECT_THAT(Refusal("a,b\n"), EndsWith("rows.csv: no rows below the headings \"a\", \"b\"\n"));
   EXPECT_THAT(Refusal("1;2\n"), EndsWith("rows.csv: no rows below the headings \"1;2\"\n"));
+  const std::string file = WriteTestFile("rows.csv", "a,b\n");
+  EXPECT_THAT(Run({"plot", "--data=" + file, "--columns=a,b", "--at=0,0"}).err,
+              EndsWith("rows.csv: no rows below its headings\n"));
+}
+
+TEST_F(ToolInputTest, QuotesWholeCharactersAndWholeNames) {
+  const std::string digits(39, '1');
+  EXPECT_THAT(Refusal(absl::StrCat("1\n", digits, "ä\n")),
+              EndsWith(absl::StrCat("column 1: \"", digits, "…\" is not a number\n")));
+  std::string names = "\"a0\"";
+  for (int i = 1; i < 50; ++i) absl::StrAppend(&names, ", \"a", i, "…ö\"");
+  const std::string file =
+      WriteTestFile("rows.csv", absl::StrReplaceAll(names, {{"\"", ""}, {" ", ""}}) + "\n1\n");
+  const std::string error = Run({"plot", "--data=" + file, "--columns=b", "--at=0,0"}).err;
+  EXPECT_THAT(error, EndsWith("…ö\", …\n"));
+  EXPECT_LT(error.size(), 700);
 }
 
 TEST_F(ToolInputTest, NamesTheRowOfAFlag) {

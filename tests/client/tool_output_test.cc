@@ -143,10 +143,42 @@ TEST_F(ToolOutputTest, InfoOnlyListsSeveralModelsOfWhichNoneIsTheDefault) {
   }
   FakeService service;
   service.Answer(several);
+  service.SpareNext(1);
+  service.FailNext(1, {grpc::StatusCode::INVALID_ARGUMENT,
+                       "model.name: is empty; expected one of several models"});
   EXPECT_EQ(Print(service, {"info"}),
             "MODEL  VERSION  STATE  DEFAULT  LABELS  REASON\n"
             "a      1        READY  no\n"
             "b      1        READY  no\n");
+}
+
+TEST_F(ToolOutputTest, InfoListsTheModelsAndFailsWhereTheDefaultIsDown) {
+  v1::ListModelsResponse several;
+  for (const auto state : {v1::MODEL_STATE_FAILED, v1::MODEL_STATE_READY}) {
+    v1::ModelVersion* model = several.add_models();
+    model->mutable_model()->set_name(state == v1::MODEL_STATE_READY ? "b" : "a");
+    model->mutable_model()->set_version(1);
+    model->set_state(state);
+  }
+  for (const auto code : {grpc::StatusCode::NOT_FOUND, grpc::StatusCode::UNAVAILABLE}) {
+    FakeService service;
+    service.Answer(several);
+    service.SpareNext(1);
+    service.FailNext(100, {code, "model \"a\" is not ready"});
+    const ToolResult result =
+        RunTool({"info", absl::StrCat("--server=", service.address()), "--timeout=2s"});
+    EXPECT_EQ(result.exit_code, code == grpc::StatusCode::UNAVAILABLE ? 69 : 1);
+    EXPECT_THAT(result.out, testing::StartsWith("MODEL  VERSION  STATE   DEFAULT"));
+    EXPECT_THAT(result.err, testing::EndsWith("model \"a\" is not ready\n"));
+  }
+}
+
+TEST_F(ToolOutputTest, InfoFailsWhereANamedModelIsRefused) {
+  FakeService service;
+  service.SpareNext(1);
+  service.FailNext(1, {grpc::StatusCode::INVALID_ARGUMENT, "model.name: is wrong"});
+  EXPECT_EQ(RunTool({"info", "--model=a", absl::StrCat("--server=", service.address())}).exit_code,
+            65);
 }
 
 TEST_F(ToolOutputTest, InfoPrintsAJsonObject) {

@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -66,6 +68,14 @@ TEST_F(ToolPlotTest, AsksForTheGridAndTheSamplesItShows) {
   EXPECT_EQ(samples[1].x().shape(0), 40);
   EXPECT_EQ(samples[0].seed(), 5);
   EXPECT_EQ(samples[1].seed(), 6);
+}
+
+TEST_F(ToolPlotTest, TakesEverySeedOfTheServers) {
+  const ToolResult result =
+      Plot(service_, {"--x_range=0:3", "--num_samples=1", "--seed=18446744073709551615"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  ASSERT_EQ(service_.samples().size(), 1);
+  EXPECT_EQ(service_.samples().front().seed(), std::numeric_limits<uint64_t>::max());
 }
 
 TEST_F(ToolPlotTest, HoldsTheOtherFeaturesWhereTheyAreSaid) {

@@ -22,7 +22,7 @@ ToolResult RunTool(const std::vector<std::string>& arguments, absl::string_view 
 /// Runs a shell command, in which $TOOL is mdn_client.
 ToolResult RunShell(const std::string& command);
 
-/// Where a file of that name is the test program's own, until it ends.
+/// A path in this program's own directory, which goes when it ends.
 std::string TestPath(absl::string_view name);
 /// Writes the file; returns its path.
 std::string WriteTestFile(absl::string_view name, absl::string_view content);

@@ -3,6 +3,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <gtest/gtest.h>
 
 #include <chrono>
 #include <cmath>
@@ -202,7 +203,9 @@ class FakeService::World {
 
   void WaitUntil(const int World::*counter, int count) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return this->*counter >= count; });
+    EXPECT_TRUE(
+        changed_.wait_for(lock, std::chrono::seconds(30), [&] { return this->*counter >= count; }))
+        << this->*counter << " of " << count << " calls";
   }
 
   const FakeModel model_;

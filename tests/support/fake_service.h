@@ -46,7 +46,8 @@ class FakeService {
   void HoldCalls();
   /// The next `count` calls neither fail nor are held.
   void SpareNext(int count);
-  /// Wait until this many calls, in all, were held or were cancelled while held.
+  /// Wait until this many calls, in all, were held or were cancelled while held; half a minute
+  /// without them fails the test.
   void WaitForHeld(int count);
   void WaitForCancelled(int count);
 

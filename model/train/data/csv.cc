@@ -30,17 +30,27 @@ constexpr size_t kMostColumns = 1 << 16;
 constexpr size_t kChunkBytes = size_t{1} << 16;
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-// As much of a field as a message needs.
+// As much of a field as a message needs, in whole characters of UTF-8.
 std::string Excerpt(absl::string_view field) {
-  constexpr size_t kMost = 40;
-  std::string text(field.substr(0, kMost));
+  constexpr size_t kMostBytes = 40;
+  size_t end = std::min(field.size(), kMostBytes);
+  // The first byte of a character is no 10xxxxxx.
+  while (end > 0 && end < field.size() && (field[end] & 0xC0) == 0x80) --end;
+  std::string text(field.substr(0, end));
   std::replace_if(
       text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  return absl::StrCat("'", text, field.size() > kMost ? "…'" : "'");
+  return absl::StrCat("'", text, end < field.size() ? "…'" : "'");
 }
 
-void AppendExcerpt(std::string* out, const std::string& field) {
-  absl::StrAppend(out, Excerpt(field));
+// As many names as a message may have.
+std::string Excerpts(const std::vector<std::string>& names) {
+  constexpr size_t kMostBytes = 500;
+  std::string list;
+  for (const std::string& name : names) {
+    if (list.size() > kMostBytes) return absl::StrCat(list, ", …");
+    absl::StrAppend(&list, list.empty() ? "" : ", ", Excerpt(name));
+  }
+  return list;
 }
 
 // One of the chosen columns. Its place in a row: features of x, then dimensions of y.
@@ -122,14 +132,14 @@ class TableReader {
       const std::string& name = columns_[i].name;
       const auto found = std::find(heading_.begin(), heading_.end(), name);
       if (found == heading_.end()) {
-        return Refuse(absl::StrCat("there is no column '", name, "'; the columns are ",
-                                   absl::StrJoin(heading_, ", ", AppendExcerpt).substr(0, 500)));
+        return Refuse(absl::StrCat("there is no column ", Excerpt(name), "; the columns are ",
+                                   Excerpts(heading_)));
       }
       if (std::find(found + 1, heading_.end(), name) != heading_.end()) {
-        return Refuse(absl::StrCat("two columns are called '", name, "'"));
+        return Refuse(absl::StrCat("two columns are called ", Excerpt(name)));
       }
       int& place = place_[found - heading_.begin()];
-      if (place >= 0) return Refuse(absl::StrCat("column '", name, "' is asked for twice"));
+      if (place >= 0) return Refuse(absl::StrCat("column ", Excerpt(name), " is asked for twice"));
       place = static_cast<int>(i);
     }
   }

@@ -199,7 +199,8 @@ absl::Status CheckValues(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     const size_t equals = argument.find('=');
     if (argument.compare(0, 2, "--") != 0 || equals + 1 != argument.size()) continue;
-    return Refuse(argument.substr(2, equals - 2), "got nothing after '='; expected a value");
+    return Refuse(argument.substr(2, equals - 2),
+                  "got nothing after '='; expected a value, or leave the flag away");
   }
   return absl::OkStatus();
 }

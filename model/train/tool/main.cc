@@ -99,8 +99,8 @@ class Training {
   const ModelConfig& config_;
   const double log_y_scale_;
   Trainer trainer_;
-  /// Of what is saved while it trains.
-  absl::Status saving_;
+  /// Of the last save.
+  absl::Status saved_;
 };
 
 absl::Status Training::CheckOutput() const {
@@ -155,10 +155,10 @@ absl::StatusOr<TrainingEnd> Training::Train() {
     const absl::Time now = absl::Now();
     display.Show(progress, now);
     if (now - saved >= kSaveEvery) {
-      saving_ = Save();
+      saved_ = Save();
       saved = now;
     }
-    return interrupted == 0 && saving_.ok();
+    return interrupted == 0 && saved_.ok();
   });
   display.End(trainer_.progress(), absl::Now());
   return end;
@@ -207,8 +207,8 @@ int Training::Run() {
   const absl::StatusOr<TrainingEnd> end = Train();
   const absl::Duration elapsed = absl::Now() - start;
   if (!end.ok()) return Report(end.status().message(), kExitInternal);
-  if (saving_.ok()) saving_ = Save();
-  if (!saving_.ok()) return Report(saving_.message(), kExitCannotWrite);
+  if (saved_.ok()) saved_ = Save();
+  if (!saved_.ok()) return Report(saved_.message(), kExitCannotWrite);
   PrintResult(first_iteration, elapsed);
   if (*end != TrainingEnd::kStopped) return 0;
   return Report("interrupted; --resume goes on from here", kExitInterrupted);

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/fake_service.h"
+#include "tests/support/temporary_directory.h"
 
 namespace mdn::load {
 namespace {
@@ -151,9 +152,10 @@ TEST_F(LoadGeneratorTest, StopsAtOnceAndCancelsWhatIsUnderWay) {
 }
 
 TEST_F(LoadGeneratorTest, SaysWhichConnectionWasNotReady) {
-  options_.servers.push_back(absl::StrCat("unix:", testing::TempDir(), "/no_such_socket"));
+  const TemporaryDirectory directory;
+  options_.servers.push_back(absl::StrCat("unix:", directory.Path("no_such_socket")));
   options_.connections = 2;
-  options_.timeout = std::chrono::seconds(1);  // Long enough for the first to be ready.
+  options_.timeout = std::chrono::seconds(4);  // Long enough for the first to be ready.
   const auto generator = LoadGenerator::Connect(options_, workload_);
 
   EXPECT_EQ(generator.status().code(), absl::StatusCode::kUnavailable);

@@ -52,6 +52,18 @@ TEST(CsvReaderTest, ReadsWhatSpreadsheetsWrite) {
   EXPECT_THAT(Sound("\"a\nx\",b\n1,2\n3,4\n", {{"a\nx"}, {"b"}}).y, ElementsAre(2, 4));
 }
 
+TEST(CsvReaderTest, QuotesWholeCharactersAndWholeNames) {
+  const std::string letters(39, 'x');
+  EXPECT_EQ(Error("a,c\n1,2\n", {{"a"}, {letters + "ä\n"}}),
+            absl::StrCat("file.csv: line 1: there is no column '", letters,
+                         "…'; the columns are 'a', 'c'"));
+  std::string names = "a";
+  for (int i = 0; i < 100; ++i) absl::StrAppend(&names, ",ö", i);
+  const std::string error = Error(names + "\n");
+  EXPECT_THAT(error, testing::EndsWith("', …"));
+  EXPECT_LT(error.size(), 600);
+}
+
 TEST(CsvReaderTest, NamesTheColumnThatIsMissing) {
   EXPECT_EQ(Error("a,c\n1,2\n"),
             "file.csv: line 1: there is no column 'b'; the columns are 'a', 'c'");

@@ -56,9 +56,9 @@ TEST(CommandLineTest, TakesTheReferencesRecipeForItsExample) {
 
 TEST(CommandLineTest, TakesNoOtherArgumentForAMissingValue) {
   EXPECT_EQ(Error({"--example=ex_1d", "--output=", "--seed=3"}),
-            "--output: got nothing after '='; expected a value");
+            "--output: got nothing after '='; expected a value, or leave the flag away");
   EXPECT_EQ(Error({"--example=ex_1d", "--output=out", "--noise-type="}),
-            "--noise_type: got nothing after '='; expected a value");
+            "--noise_type: got nothing after '='; expected a value, or leave the flag away");
 }
 
 TEST(CommandLineTest, FlagsReplaceAnExamplesDefaults) {
