@@ -12,9 +12,9 @@ extern "C" ssize_t __wrap_sendmsg(int socket, const msghdr* message, int flags);
 namespace mdn {
 namespace {
 
-// With H = 50 and 64 calls of one row under way, a call costs 1.00 times an echo's CPU on 8
-// connections, and 1.08 on 16; 1.14 and 1.16 where answers leave one by one. At most 4 or 64
-// messages together cost the same as 16. tests/benchmarks/serving --only=saturated
+// With 64 calls under way on 8 connections a call costs 1.04 times an echo's CPU; with
+// --max_batch_rows=1, where each answer leaves by itself, 1.25. More than 16 together gain nothing.
+// tests/benchmarks/serving --widths=50 --only=saturated
 
 constexpr int kNone = -1;
 
@@ -26,7 +26,7 @@ struct Run {
   /// TCP may hold the last one back.
   bool is_held = false;
   /// The run before had several messages. Where peers alternate, telling TCP that more follows, and
-  /// then that it does not, costs 4 % of a call and gains nothing.
+  /// then that it does not, gains nothing and costs a system call.
   bool expects_more = false;
 };
 

@@ -19,7 +19,8 @@ constexpr std::chrono::microseconds kLittleWork(5);
 // nothing. So only a second one tells that there is nothing more; without it, a batch holds the
 // requests of one connection. With H = 1024 and half of the requests that it can answer, the median
 // latency was 2.0 ms with one look, 0.56 ms with two, and 0.62 ms with four. Long work is better
-// begun: another thread receives meanwhile.
+// begun: another thread receives meanwhile. tests/benchmarks/serving --widths=1024
+// --only=peak,same_rate
 constexpr std::chrono::microseconds kMuchWork(20);
 constexpr int kLooksForMuchWork = 2;
 // While evaluations take all processors, each event that wakes the thread which receives takes one

@@ -12,6 +12,20 @@
 
 namespace mdn {
 
+/// As many bytes as are asked for; fewer if none come for half a minute.
+inline std::string ReceiveFrom(const FileDescriptor& socket, size_t size) {
+  std::string bytes(size, '\0');
+  pollfd waits{socket.number(), POLLIN, 0};
+  size_t received = 0;
+  while (received < size && poll(&waits, 1, 30'000) == 1) {
+    const ssize_t count = recv(socket.number(), &bytes[received], size - received, 0);
+    if (count <= 0) break;
+    received += static_cast<size_t>(count);
+  }
+  bytes.resize(received);
+  return bytes;
+}
+
 /// A connection of a client to a port of 127.0.0.1.
 class Peer {
  public:
@@ -32,19 +46,7 @@ class Peer {
               static_cast<ssize_t>(bytes.size()));
   }
 
-  /// As many bytes as are asked for; fewer if none come for half a minute.
-  std::string Receive(size_t size) const {
-    std::string bytes(size, '\0');
-    pollfd waits{socket_.number(), POLLIN, 0};
-    size_t received = 0;
-    while (received < size && poll(&waits, 1, 30'000) == 1) {
-      const ssize_t count = recv(socket_.number(), &bytes[received], size - received, 0);
-      if (count <= 0) break;
-      received += static_cast<size_t>(count);
-    }
-    bytes.resize(received);
-    return bytes;
-  }
+  std::string Receive(size_t size) const { return ReceiveFrom(socket_, size); }
 
   /// The other side closes within half a minute.
   bool AwaitEnd() const {

@@ -9,8 +9,8 @@ TIMER, DEDICATED = "ours --max_batch_delay=100us", "ours, dedicated thread"
 METRICS = "ours, metrics 11 times"
 PLAIN, PLAIN_CALLBACK = "C++ LibTorch sync", "C++ LibTorch callback"
 ASYNCIO, SYNC = "Python asyncio", "Python sync"
-# No servers: they return a byte through pipes, the second when it has touched as many pages of its
-# memory as the server does for a request.
+# No servers: they return a byte through pipes, the second when it has touched about as many pages
+# of its memory as the server does for a request.
 CAT, PAGING_CAT = "cat", "cat that touches 500 pages"
 # In the order of tables and pictures.
 ORDER = (CAT, PAGING_CAT, ECHO, OURS, TORCH, UNBATCHED, TIMER, DEDICATED, METRICS, PLAIN,
