@@ -71,6 +71,21 @@ TEST(BatcherTest, LargeTaskIsEvaluatedInSlicesOfItsOwnMemory) {
   EXPECT_EQ(calls[2].x, task.x().data() + 16);
 }
 
+TEST(BatcherTest, SlicesThatTakeLongHaveNoMoreRowsThanTheEngineNeeds) {
+  FakeEngine engine;
+  engine.SetEfficientRows(4);
+  Batcher::Options options = Limits(10);
+  SteadyTime now;
+  options.now = [&now] { return now += std::chrono::seconds(1); };
+  Batcher batcher(engine, options);
+  RecordingTask first(7), large(100, 14);
+  for (RecordingTask* task : {&first, &large}) {
+    batcher.Submit(*task);
+    EXPECT_TRUE(task->succeeded());
+  }
+  EXPECT_THAT(engine.batch_sizes(), ElementsAre(1, 4, 4, 4, 2));
+}
+
 TEST(BatcherTest, SmallTaskDoesNotWaitForAllOfALargeOne) {
   FakeEngine engine;
   Batcher batcher(engine, Limits(8));
