@@ -101,6 +101,8 @@ class BatchQueue {
 
   bool empty() const { return waiting_.empty(); }
   int64_t waiting_rows() const { return waiting_rows_; }
+  /// Of these, those before a small task that came now.
+  int64_t turn_rows() const { return turn_rows_; }
   const RowPace& pace() const { return pace_; }
   const BatchStats& stats() const { return stats_; }
 

@@ -180,6 +180,11 @@ std::optional<std::chrono::nanoseconds> Batcher::ExpectedWork() const {
   return queue_.pace().TimeFor(queue_.waiting_rows());
 }
 
+std::optional<std::chrono::nanoseconds> Batcher::ExpectedWait() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return queue_.pace().TimeFor(queue_.turn_rows());
+}
+
 int64_t Batcher::queued_rows() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return queue_.waiting_rows();

@@ -199,6 +199,22 @@ TEST(BatcherTest, ExpectsWhatWaitsToTakeAsLongAsWhatCameBefore) {
   batcher.Evaluate();
 }
 
+TEST(BatcherTest, SmallTaskWouldWaitForOneTurnOfALargeOne) {
+  const FakeEngine engine;
+  int64_t now = 0;
+  Batcher::Options options = Limits(10);
+  options.now = [&now] { return AtMicrosecond(now); };
+  Batcher batcher(engine, options);
+  EXPECT_EQ(batcher.ExpectedWait(), std::nullopt);
+  RecordingTask first(7), small(20, 3), large(30, 40);
+  first.on_consume = [&now] { now = 500; };
+  batcher.Submit(first);
+  for (Task* task : {&small, &large}) batcher.Enqueue(*task, AtMicrosecond(now));
+  EXPECT_EQ(batcher.ExpectedWork(), std::chrono::microseconds(43 * 500));
+  EXPECT_EQ(batcher.ExpectedWait(), std::chrono::microseconds(13 * 500));
+  batcher.Evaluate();
+}
+
 TEST(BatcherTest, TasksThatComeWhileABatchIsBeingCompletedAreNotForgotten) {
   BusyBatcher busy(Limits(1));
   RecordingTask a(7), b(8), c(9);
