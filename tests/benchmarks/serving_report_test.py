@@ -211,7 +211,8 @@ class AwakeCallerTest(unittest.TestCase):
             self.assertGreater(time.perf_counter(), due)
         questions = [(stream, payload) for kind, _, stream, payload in self.arrived
                      if kind == awake_caller.DATA]
-        self.assertEqual(questions, [(1, b"\0\0\0\0\x08question"), (3, b"\0\0\0\0\x08question")])
+        question = generators.framed(b"question")
+        self.assertEqual(questions, [(1, question), (3, question)])
         self.assertIn((awake_caller.PING, awake_caller.ACK, 0, b"12345678"), self.arrived)
 
     def test_an_answer_without_a_message_is_none(self):
