@@ -1,6 +1,6 @@
 """A caller that was at work until it calls, and that needs little for a call: what it waits for is
-the server's and the machine's. The load generator comes from idleness itself, and meets 400 pages of
-its memory on the way, two thirds of what the server does."""
+the server's and the machine's. The load generator comes from idleness itself, and meets 400 pages
+of its memory on the way, two thirds of what the server does."""
 
 import socket
 import struct
