@@ -201,14 +201,15 @@ void AddLevelFlags(CLI::App& command, BenchFlags* flags) {
           ->check(CLI::Range(1, 65536))
           ->type_name("N")
           ->capture_default_str();
-  command
-      .add_option("--rate", flags->rates,
-                  "Instead: requests sent in a second, whether they are answered or not")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::Range(1e-3, 1e7))
-      ->excludes(concurrency)
-      ->type_name("R");
+  CLI::Option* const rate =
+      command
+          .add_option("--rate", flags->rates,
+                      "Instead: requests sent in a second, whether they are answered or not")
+          ->delimiter(',')
+          ->allow_extra_args(false)
+          ->check(CLI::Range(1e-3, 1e7))
+          ->excludes(concurrency)
+          ->type_name("R");
   command
       .add_option_function<std::string>(
           "--arrivals",
@@ -218,6 +219,7 @@ void AddLevelFlags(CLI::App& command, BenchFlags* flags) {
           },
           "With --rate: poisson or constant (default poisson)")
       ->check(CLI::IsMember(std::vector<std::string>{"poisson", "constant"}))
+      ->needs(rate)
       ->type_name("PROCESS");
 }
 
