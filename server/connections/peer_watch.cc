@@ -39,7 +39,18 @@ std::vector<BytesReceived> PeerWatch::Suspects(const std::vector<BytesReceived>&
   if (peers_.size() > received.size()) {
     absl::erase_if(peers_, [this](const auto& entry) { return entry.second.look != looks_; });
   }
+  if (suspects.size() > kMostCounted) {
+    std::nth_element(suspects.begin(), suspects.begin() + kMostCounted, suspects.end(),
+                     [this](const BytesReceived& a, const BytesReceived& b) {
+                       return UncountedBytes(a) > UncountedBytes(b);
+                     });
+    suspects.resize(kMostCounted);
+  }
   return suspects;
+}
+
+int64_t PeerWatch::UncountedBytes(const BytesReceived& bytes) const {
+  return bytes.count - peers_.at(bytes.connection).counted_bytes;
 }
 
 void PeerWatch::LearnNumbers(const std::vector<BytesReceived>& suspects,

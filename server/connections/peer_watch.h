@@ -26,9 +26,10 @@ class PeerWatch {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// A stream begins with a frame of HEADERS, of which that many bytes are no header (RFC 9113,
-  /// 4.1).
+  /// A stream begins with a frame of HEADERS, which has as many where it is empty (RFC 9113, 4.1).
   static constexpr int64_t kLeastBytesPerStream = 9;
+  /// Those whose streams are counted in one look. Others, which have sent less, wait their turn.
+  static constexpr size_t kMostCounted = 16;
 
   struct Offender {
     int64_t connection = 0;
@@ -66,6 +67,8 @@ class PeerWatch {
   };
 
   std::vector<BytesReceived> Suspects(const std::vector<BytesReceived>& received, Time now);
+  /// Since its streams were counted.
+  int64_t UncountedBytes(const BytesReceived& bytes) const;
   void LearnNumbers(const std::vector<BytesReceived>& suspects,
                     const std::vector<BytesReceived>& received, Time now);
   void LearnNumbersFrom(int64_t first, const std::vector<BytesReceived>& received, Time now);

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <map>
+#include <string>
+#include <vector>
 
 namespace mdn {
 namespace {
@@ -145,6 +149,21 @@ TEST_F(PeerWatchTest, OnlySuspectsAreAskedForOnceTheyAreKnown) {
   EXPECT_THAT(Look(), IsEmpty());
   EXPECT_EQ(counter_.lists, 2);  // For the first stood still; there is nothing new.
   EXPECT_EQ(counter_.counts, 1004);
+}
+
+TEST_F(PeerWatchTest, CountsTheStreamsOfThoseFirstThatHaveSentMost) {
+  for (int i = 1; i <= 40; ++i) {
+    received_.push_back({i, Ends(i), 100'000 + i});
+    counter_.connections[i] = {Ends(i), {0, 4097, 0}};
+  }
+  std::vector<int64_t> found;
+  for (const size_t count : {16, 16, 8}) {
+    const auto offenders = watch_.Look(received_, begin_);
+    ASSERT_EQ(offenders.size(), count);
+    for (const auto& offender : offenders) found.push_back(offender.connection);
+    std::sort(found.end() - static_cast<int64_t>(count), found.end(), std::greater<>());
+  }
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(found[i], 40 - i);
 }
 
 TEST_F(PeerWatchTest, ConnectionsThatAreNewToItAreAskedForAlone) {
