@@ -15,7 +15,7 @@ struct Limits {
   int64_t max_samples_per_request = 1'000'000;
   /// One message on the wire, either way. The default is what gRPC clients receive by default.
   int64_t max_message_bytes = int64_t{4} << 20;
-  /// Rows evaluated together.
+  /// Rows evaluated together; large requests have fewer at a time where these would take long.
   int64_t max_batch_rows = 512;
   /// Rows waiting for a model's engine.
   int64_t max_queue_rows = 65536;

@@ -21,6 +21,9 @@ class Engine {
   virtual absl::Status Evaluate(absl::Span<const float> x, int64_t rows,
                                 Mixture& mixture) const = 0;
 
+  /// So many rows, or a multiple, that more at once would cost hardly less each.
+  virtual int64_t efficient_rows() const = 0;
+
   virtual int64_t dim_in() const = 0;
   virtual MixtureShape shape() const = 0;
   /// "torch", …

@@ -17,6 +17,10 @@ absl::Status QueueFull(int64_t waiting_rows, int64_t rows, int64_t max_queue_row
                       " more; max_queue_rows is ", max_queue_rows)));
 }
 
+// What a turn may take, if it has more rows than are efficient: what a small task waits beside a
+// large one, and still long beside what handling a batch costs.
+constexpr std::chrono::milliseconds kTurnTime{1};
+
 // Rows wait in the transport as well, and paces vary.
 constexpr int kSafety = 2;
 
@@ -72,22 +76,24 @@ absl::Status BatchQueue::CheckAdmission(const Task& task, SteadyTime now) const 
 }
 
 int64_t BatchQueue::RowsUntilDone(const Task& task) const {
-  const bool one_turn = task.rows() <= options_.max_batch_rows;
-  return rows_out_ + (one_turn ? turn_rows_ : waiting_rows_) + task.rows();
+  const int64_t turns = (task.rows() + max_turn_rows_ - 1) / max_turn_rows_;
+  return rows_out_ + std::min(turns * turn_rows_, waiting_rows_) + task.rows();
 }
 
 TaskList BatchQueue::Take(SteadyTime now, Batch& batch) {
   assert(batch.rows == 0 && batch.slices.empty());
   batch.taken = now;
   TaskList done;
-  while (!waiting_.empty() && batch.rows < options_.max_batch_rows) {
+  int64_t max_rows = options_.max_batch_rows;
+  while (!waiting_.empty() && batch.rows < max_rows) {
     Task& task = waiting_.front();
-    if (task.deadline() > now) {
-      TakeTurn(task, batch);
+    if (task.deadline() <= now) {
+      End(task, TooLate("the deadline passed while the request waited"));
+      CollectIfDone(task, done);
       continue;
     }
-    End(task, TooLate("the deadline passed while the request waited"));
-    CollectIfDone(task, done);
+    if (IsLarge(task)) max_rows = max_turn_rows_;
+    if (batch.rows < max_rows) TakeTurn(task, max_rows - batch.rows, batch);
   }
   rows_out_ += batch.rows;
   if (batch.rows > 0) ++stats_.batches;
@@ -95,9 +101,8 @@ TaskList BatchQueue::Take(SteadyTime now, Batch& batch) {
   return done;
 }
 
-void BatchQueue::TakeTurn(Task& task, Batch& batch) {
-  const int64_t rows =
-      std::min(task.turn_end_ - task.next_row_, options_.max_batch_rows - batch.rows);
+void BatchQueue::TakeTurn(Task& task, int64_t most_rows, Batch& batch) {
+  const int64_t rows = std::min(task.turn_end_ - task.next_row_, most_rows);
   AppendRows(task, rows, batch);
   task.next_row_ += rows;
   waiting_rows_ -= rows;
@@ -126,7 +131,7 @@ void BatchQueue::AppendRows(Task& task, int64_t rows, Batch& batch) {
 }
 
 void BatchQueue::BeginTurn(Task& task) {
-  task.turn_end_ = task.next_row_ + std::min(task.rows() - task.next_row_, options_.max_batch_rows);
+  task.turn_end_ = task.next_row_ + std::min(task.rows() - task.next_row_, max_turn_rows_);
   turn_rows_ += task.turn_end_ - task.next_row_;
   waiting_.PushBack(task);
 }
@@ -150,6 +155,15 @@ void BatchQueue::RecordDeparture(const Batch& batch, SteadyTime now) {
   pace_.Record(batch.rows, now - (busy_at_departure_ ? last_departure_ : batch.taken));
   rows_out_ -= batch.rows;
   last_departure_ = now;
+  batch_pace_.Record(batch.rows, now - batch.taken);
+  max_turn_rows_ = MaxTurnRows();
+}
+
+int64_t BatchQueue::MaxTurnRows() const {
+  const int64_t rows = batch_pace_.RowsWithin(kTurnTime, options_.max_batch_rows);
+  if (rows == options_.max_batch_rows) return rows;
+  const int64_t tiled = rows - rows % options_.efficient_rows;
+  return std::min(std::max(tiled, options_.efficient_rows), options_.max_batch_rows);
 }
 
 TaskList BatchQueue::Cancel(Task& task, absl::Status why) {

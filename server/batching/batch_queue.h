@@ -42,10 +42,14 @@ struct BatchStats {
 /// Decides which rows of which tasks make the next batch, and when a task is done. A pure state
 /// machine: time is an argument, nothing is evaluated, and no task is called except by Complete.
 ///
-/// Tasks take turns in the order they came; a turn is max_batch_rows rows at most. A turn that does
-/// not fit into what is left of a batch goes on at the head of the next one, and a task with rows
-/// left after its turn goes to the back: large tasks interleave with small ones, and no small task
-/// waits twice. Submitting and cancelling take constant time.
+/// Tasks take turns in the order they came. A turn is max_batch_rows rows at most, and fewer where
+/// these, at the pace of the batches before, would take longer than a millisecond; a task that
+/// needs several turns is large. A turn that does not fit into what is left of a batch goes on at
+/// the head of the next one, and a task with rows left after its turn goes to the back. A batch has
+/// max_batch_rows rows at most, and where a large task is among them, no more than a turn. So large
+/// tasks hold up small ones for no longer than their turns take, no small task waits twice, and
+/// small tasks alone are evaluated in batches as large as ever. Submitting and cancelling take
+/// constant time.
 ///
 /// A task that has to wait and would then, at the pace of the rows before it, hardly make its
 /// deadline is not queued: else, with more offered than can be evaluated, everything would wait
@@ -64,9 +68,13 @@ class BatchQueue {
     int64_t max_queue_rows = 65536;
     /// How long a batch that is not full may wait for more rows.
     std::chrono::microseconds max_batch_delay{0};
+    /// A turn has a multiple of these, however long they take, unless max_batch_rows is less: a row
+    /// costs more in smaller batches. At least 1.
+    int64_t efficient_rows = 512;
   };
 
-  explicit BatchQueue(const Options& options) : options_(options) {}
+  explicit BatchQueue(const Options& options)
+      : options_(options), max_turn_rows_(options.max_batch_rows) {}
   BatchQueue(const BatchQueue&) = delete;
   BatchQueue& operator=(const BatchQueue&) = delete;
 
@@ -93,6 +101,8 @@ class BatchQueue {
 
   bool empty() const { return waiting_.empty(); }
   int64_t waiting_rows() const { return waiting_rows_; }
+  /// Of these, those before a small task that came now.
+  int64_t turn_rows() const { return turn_rows_; }
   const RowPace& pace() const { return pace_; }
   const BatchStats& stats() const { return stats_; }
 
@@ -103,19 +113,24 @@ class BatchQueue {
   absl::Status CheckAdmission(const Task& task, SteadyTime now) const;
   int64_t RowsUntilDone(const Task& task) const;
   void RecordDeparture(const Batch& batch, SteadyTime now);
-  void TakeTurn(Task& task, Batch& batch);
+  int64_t MaxTurnRows() const;
+  bool IsLarge(const Task& task) const { return task.rows() > max_turn_rows_; }
+  void TakeTurn(Task& task, int64_t most_rows, Batch& batch);
   static void AppendRows(Task& task, int64_t rows, Batch& batch);
   void BeginTurn(Task& task);
   void End(Task& task, absl::Status outcome);
   void CollectIfDone(Task& task, TaskList& done);
 
   const Options options_;
+  int64_t max_turn_rows_;
   TaskList waiting_;
   int64_t waiting_rows_ = 0;
   // Of the waiting rows, those whose task may have them taken in its present turn.
   int64_t turn_rows_ = 0;
   int64_t rows_out_ = 0;  // being evaluated
   RowPace pace_;
+  // By the time that each batch held its evaluator.
+  RowPace batch_pace_;
   // When a batch was last returned.
   SteadyTime last_departure_;
   // Rows were due at that moment, and have not all been given up since.

@@ -51,7 +51,8 @@ Batcher::Batcher(const Engine& engine, Options options)
     : engine_(engine),
       options_(std::move(options)),
       evaluations_(options_.concurrency),
-      queue_({options_.max_batch_rows, options_.max_queue_rows, options_.max_batch_delay}) {
+      queue_({options_.max_batch_rows, options_.max_queue_rows, options_.max_batch_delay,
+              engine.efficient_rows()}) {
   assert(options_.concurrency >= 1 && options_.max_batch_rows >= 1);
   for (Evaluation& evaluation : evaluations_) idle_.push_back(&evaluation);
   if (options_.max_batch_delay.count() > 0) timer_ = std::thread([this] { RunTimer(); });
@@ -177,6 +178,11 @@ void Batcher::WaitForDue(std::unique_lock<std::mutex>& lock, SteadyTime due, Ste
 std::optional<std::chrono::nanoseconds> Batcher::ExpectedWork() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return queue_.pace().TimeFor(queue_.waiting_rows());
+}
+
+std::optional<std::chrono::nanoseconds> Batcher::ExpectedWait() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return queue_.pace().TimeFor(queue_.turn_rows());
 }
 
 int64_t Batcher::queued_rows() const {

@@ -81,6 +81,9 @@ class Batcher {
   /// is not known.
   std::optional<std::chrono::nanoseconds> ExpectedWork() const;
 
+  /// The same of those before a small task that came now.
+  std::optional<std::chrono::nanoseconds> ExpectedWait() const;
+
   /// The caller of a task has gone: completes it with `why`, which is not OK, if it waits; the rows
   /// that are being evaluated finish first. A task that has not been submitted yet will be
   /// completed by Enqueue. No effect once the task is done, but the task must still be alive.

@@ -18,4 +18,10 @@ std::optional<std::chrono::nanoseconds> RowPace::TimeFor(int64_t rows) const {
       static_cast<int64_t>(static_cast<double>(rows) * nanoseconds_ / rows_));
 }
 
+int64_t RowPace::RowsWithin(std::chrono::nanoseconds time, int64_t most) const {
+  const double row_time = rows_ * static_cast<double>(time.count());
+  if (row_time >= static_cast<double>(most) * nanoseconds_) return most;
+  return static_cast<int64_t>(row_time / nanoseconds_);
+}
+
 }  // namespace mdn

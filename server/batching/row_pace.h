@@ -16,6 +16,9 @@ class RowPace {
   /// Nothing while no batch has been recorded.
   std::optional<std::chrono::nanoseconds> TimeFor(int64_t rows) const;
 
+  /// `most` while no batch has been recorded, and never more.
+  int64_t RowsWithin(std::chrono::nanoseconds time, int64_t most) const;
+
  private:
   double rows_ = 0;
   double nanoseconds_ = 0;

@@ -25,9 +25,10 @@ constexpr std::chrono::microseconds kMuchWork(20);
 constexpr int kLooksForMuchWork = 2;
 // While evaluations take all processors, each event that wakes the thread which receives takes one
 // of them away for tens of microseconds, with all that it evicts. So that thread rests for a part
-// of what waits already: nobody is served sooner by being received sooner. With H = 1024 on one
-// processor and 8 rows a request, offered twice what it can answer, it answers 0.93 of its peak so;
-// with half of these rests 0.75. tests/benchmarks/serving --quick --only=peak_of_8_rows,overload
+// of what a small request would wait for: it is not served sooner by being received sooner. With
+// H = 1024 on one processor and 8 rows a request, offered twice what it can answer, it answers 0.93
+// of its peak so; with half of these rests 0.75. tests/benchmarks/serving --quick
+// --only=peak_of_8_rows,overload
 constexpr int kRestPart = 16;
 constexpr std::chrono::microseconds kLongestRest(3000);
 
@@ -60,7 +61,7 @@ bool IsMuch(const Batcher& batcher) {
 }
 
 std::chrono::nanoseconds RestFor(const Batcher& batcher) {
-  const auto waiting = batcher.ExpectedWork().value_or(std::chrono::nanoseconds::zero());
+  const auto waiting = batcher.ExpectedWait().value_or(std::chrono::nanoseconds::zero());
   return std::min<std::chrono::nanoseconds>(waiting / kRestPart, kLongestRest);
 }
 

@@ -4,10 +4,14 @@
 """
 
 import pathlib
+import socket
 import sys
+import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "serving_driver"))
+import awake_caller  # noqa: E402
 import generators  # noqa: E402
 import goals  # noqa: E402
 import probes  # noqa: E402
@@ -157,6 +161,79 @@ traffic: 10.88MB (11410722) total, 477.62KB (489084) headers (space savings 95.4
 
     def test_frames_a_message(self):
         self.assertEqual(generators.framed(b"abc"), b"\0\0\0\0\3abc")
+
+
+class AwakeCallerTest(unittest.TestCase):
+    GREETING = (awake_caller.frame(awake_caller.SETTINGS, 0, 0) +
+                awake_caller.frame(awake_caller.PING, 0, 0, b"12345678"))
+
+    def setUp(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.arrived = []
+
+    def tearDown(self):
+        self.listener.close()
+
+    @staticmethod
+    def answer(stream, message):
+        """Of a server that greets, too, and whose last frame comes apart."""
+        return (AwakeCallerTest.GREETING +
+                awake_caller.frame(awake_caller.DATA, 0, stream, generators.framed(message)),
+                awake_caller.frame(awake_caller.HEADERS,
+                                   awake_caller.END_STREAM | awake_caller.END_HEADERS, stream))
+
+    def serve(self, message):
+        """One connection, until it ends."""
+        connection, _ = self.listener.accept()
+        received = b""
+        with connection:
+            while part := connection.recv(65536):
+                received += part
+                found = awake_caller.frames(received[len(awake_caller.PREFACE):])
+                for kind, flags, stream, payload in found[len(self.arrived):]:
+                    self.arrived.append((kind, flags, stream, payload))
+                    if kind == awake_caller.DATA and flags & awake_caller.END_STREAM:
+                        for piece in self.answer(stream, message):
+                            connection.sendall(piece)
+
+    def serving(self, message):
+        thread = threading.Thread(target=self.serve, args=(message,))
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def test_calls_one_stream_after_another_when_it_is_due(self):
+        self.serving(b"answer")
+        with awake_caller.AwakeCaller(self.address, b"question") as caller:
+            caller.call()
+            due = time.perf_counter() + 0.005
+            self.assertGreater(caller.call_at(due), 0)
+            self.assertGreater(time.perf_counter(), due)
+        questions = [(stream, payload) for kind, _, stream, payload in self.arrived
+                     if kind == awake_caller.DATA]
+        question = generators.framed(b"question")
+        self.assertEqual(questions, [(1, question), (3, question)])
+        self.assertIn((awake_caller.PING, awake_caller.ACK, 0, b"12345678"), self.arrived)
+
+    def test_an_answer_without_a_message_is_none(self):
+        self.serving(b"")
+        with awake_caller.AwakeCaller(self.address, b"question") as caller:
+            with self.assertRaisesRegex(ConnectionError, "no message"):
+                caller.call()
+
+    def test_a_connection_that_ends_answers_nothing(self):
+        near, far = socket.socketpair()
+        with near, far:
+            far.sendall(self.answer(1, b"answer")[0])
+            far.shutdown(socket.SHUT_WR)
+            near.setblocking(False)
+            with self.assertRaisesRegex(ConnectionError, "no answer on stream 1"):
+                awake_caller.exchange(near, b"question", 1)
+
+    def test_a_frame_counts_when_it_is_whole(self):
+        frame = awake_caller.frame(awake_caller.DATA, 1, 5, b"abc")
+        self.assertEqual(awake_caller.frames(frame + frame[:-1]), [(0, 1, 5, b"abc")])
+        self.assertEqual(awake_caller.frames(frame[:8]), [])
 
 
 class SlopeTest(unittest.TestCase):

@@ -33,9 +33,14 @@ class FakeEngine : public Engine {
       : dim_in_(dim_in), shape_(shape) {}
 
   absl::Status Evaluate(absl::Span<const float> x, int64_t rows, Mixture& mixture) const override;
+  /// Unless SetEfficientRows is called so many that batches do not depend on how long they take.
+  int64_t efficient_rows() const override { return efficient_rows_; }
   int64_t dim_in() const override { return dim_in_; }
   MixtureShape shape() const override { return shape_; }
   absl::string_view name() const override { return "fake"; }
+
+  /// Before the engine is used.
+  void SetEfficientRows(int64_t rows) { efficient_rows_ = rows; }
 
   /// Calls of Evaluate that come from now on stop before they answer.
   void Block();
@@ -61,6 +66,7 @@ class FakeEngine : public Engine {
 
   const int64_t dim_in_;
   const MixtureShape shape_;
+  int64_t efficient_rows_ = int64_t{1} << 20;
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

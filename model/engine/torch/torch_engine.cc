@@ -57,6 +57,10 @@ class InputScaling {
   const std::vector<double> shift_, scale_;
 };
 
+// LibTorch prepares the weights anew for every batch. Measured at 1024 hidden units: with 128 rows
+// a row costs 11 % more than with 512, with 32 rows 85 % more.
+constexpr int64_t kEfficientRows = 128;
+
 class StandardEngine final : public Engine {
  public:
   explicit StandardEngine(const Checkpoint& checkpoint)
@@ -79,6 +83,7 @@ class StandardEngine final : public Engine {
     }
   }
 
+  int64_t efficient_rows() const override { return kEfficientRows; }
   int64_t dim_in() const override { return dim_in_; }
   MixtureShape shape() const override { return head_.shape(); }
   absl::string_view name() const override { return "torch"; }
@@ -116,6 +121,7 @@ class ScriptEngine final : public Engine {
     }
   }
 
+  int64_t efficient_rows() const override { return kEfficientRows; }
   int64_t dim_in() const override { return dim_in_; }
   MixtureShape shape() const override { return shape_; }
   absl::string_view name() const override { return "torch"; }

@@ -3,8 +3,8 @@
 import dataclasses
 import typing
 
-from peers import (ASYNCIO, CAT, DEDICATED, ECHO, METRICS, OURS, PAGING_CAT, PLAIN, PLAIN_CALLBACK,
-                   SYNC, TIMER, UNBATCHED)
+from peers import (ASYNCIO, CAT, DEDICATED, ECHO, ECHO_AWAKE, METRICS, OURS, OURS_AWAKE, PAGING_CAT,
+                   PLAIN, PLAIN_CALLBACK, SYNC, TIMER, UNBATCHED)
 from results import CPU, RATE, ROWS, SWITCHES, latency
 from scenarios import CONNECTIONS
 
@@ -94,7 +94,9 @@ def one_caller(results):
 
     yield from by_width((*SMALL, 1024), make)
     for server, text, bounds in ((OURS, "worst first request after idleness, ms", (2, 1)),
+                                 (OURS_AWAKE, "the same where the caller is awake", (2, 1)),
                                  (ECHO, "the same for the echo", ()),
+                                 (ECHO_AWAKE, "the echo's where the caller is awake", ()),
                                  (CAT, "the same for a byte through pipes", ()),
                                  (PAGING_CAT, "the same where it touches 500 pages", ())):
         yield Figure(text, quotient(results.median("idle", 50, server, latency("max")), 1000),

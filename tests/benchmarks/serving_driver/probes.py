@@ -8,7 +8,8 @@ import sys
 import time
 
 import generators
-from peers import CAT, ECHO, OURS, PAGING_CAT, PLAIN, PLAIN_CALLBACK
+from awake_caller import AwakeCaller
+from peers import CAT, ECHO, ECHO_AWAKE, OURS, OURS_AWAKE, PAGING_CAT, PLAIN, PLAIN_CALLBACK
 from processes import BENCHMARKS, stop
 from scenarios import SATURATING
 
@@ -35,10 +36,25 @@ def round_trips(processors, name, seconds, times):
     return latencies
 
 
+def awake_calls(server, seconds, times):
+    """What a call takes after `seconds` of idleness each, where only the server idles.
+    Microseconds."""
+    with AwakeCaller(server.tcp, generators.predict_request()) as caller:
+        caller.call()
+        begin = time.perf_counter()
+        return [1e6 * caller.call_at(begin + seconds * turn) for turn in range(1, times + 1)]
+
+
+def summary(latencies):
+    return {"answers": len(latencies), "latency_us": {"p50": statistics.median(latencies),
+                                                      "max": max(latencies)}}
+
+
 def idle(run, seconds, times):
     """Latency of requests that come after `seconds` of idleness. The servers idle together."""
     run.progress(f"first request after {seconds} s of idleness, {times} times")
-    names = (ECHO, OURS) if run.options.quick else (ECHO, OURS, PLAIN, PLAIN_CALLBACK)
+    names = (ECHO, ECHO_AWAKE, OURS, OURS_AWAKE)
+    names += () if run.options.quick else (PLAIN, PLAIN_CALLBACK)
     servers = run.start(names, WIDTH)
     # The connection's first request, which costs more, is the warm-up's.
     flags = {"rate": 1 / seconds, "arrivals": "constant", "connections": 1,
@@ -49,18 +65,21 @@ def idle(run, seconds, times):
         # The generators share a processor: none is to send when another one does.
         time.sleep(place * seconds / len(servers))
         generators.bench(servers[name], {"concurrency": 1, "duration": "0.1s", "warmup": "0s"})
-        run.add("idle", WIDTH, name, 0, generators.bench(servers[name], flags)[0])
+        if name in (ECHO_AWAKE, OURS_AWAKE):
+            result = summary(awake_calls(servers[name], seconds, times))
+        else:
+            result = generators.bench(servers[name], flags)[0]
+        run.add("idle", WIDTH, name, 0, result)
 
     try:
-        with concurrent.futures.ThreadPoolExecutor() as pool:
+        with concurrent.futures.ThreadPoolExecutor(len(CATS) + len(servers)) as pool:
             cats = {name: pool.submit(round_trips, run.processors, name, seconds, times)
                     for name in CATS}
             list(pool.map(measure, enumerate(servers)))
     finally:
         stop(servers)
     for name, trips in cats.items():
-        run.add("idle", WIDTH, name, 0, {"answers": times, "latency_us": {
-            "p50": statistics.median(trips.result()), "max": max(trips.result())}})
+        run.add("idle", WIDTH, name, 0, summary(trips.result()))
 
 
 class AllocationCounter:

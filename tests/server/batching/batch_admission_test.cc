@@ -87,12 +87,19 @@ TEST_F(BatchAdmissionTest, RefusesNoTaskWithoutADeadline) {
   EXPECT_EQ(PushWithoutDeadline(5000, 0).times_done(), 0);
 }
 
-TEST_F(BatchAdmissionTest, SmallTaskWaitsForOneTurnOfALargeOneAndALargeTaskForAllOfIt) {
+TEST_F(BatchAdmissionTest, TaskWaitsForAsManyTurnsOfALargeOneAsItHasItself) {
   LearnPace(100, 1000);
   PushWithoutDeadline(1000, 1000);
-  EXPECT_EQ(Push(10, 1000 + 2 * 1100, 1000).times_done(), 0);
-  EXPECT_EQ(Push(110, 1000 + 2 * 11'199, 1000).code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(Push(110, 1000 + 2 * 11'200, 1000).times_done(), 0);
+  EXPECT_EQ(Push(10, 1000 + 2 * 1099, 1000).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Push(110, 1000 + 2 * 3099, 1000).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Push(110, 1000 + 2 * 3100, 1000).times_done(), 0);
+}
+
+TEST_F(BatchAdmissionTest, LargeTaskWaitsForNoMoreRowsThanThereAre) {
+  LearnPace(100, 1000);
+  PushWithoutDeadline(50, 1000);
+  EXPECT_EQ(Push(300, 1000 + 2 * 3499, 1000).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Push(300, 1000 + 2 * 3500, 1000).times_done(), 0);
 }
 
 TEST_F(BatchAdmissionTest, CancelledRowsNoLongerStandBeforeATask) {

@@ -8,14 +8,14 @@ namespace mdn {
 Effects BatchQueueModel::Arrive(int64_t rows, bool near_deadline) {
   const int task = static_cast<int>(tasks_.size());
   const bool fits = waiting_rows() + rows <= max_queue_rows_;
-  tasks_.push_back({near_deadline});
+  tasks_.push_back({rows, near_deadline});
   if (near_deadline && late_) {
     End(task, absl::StatusCode::kDeadlineExceeded);
   } else if (!fits) {
     End(task, absl::StatusCode::kResourceExhausted);
   } else {
     for (int64_t row = 0; row < rows; ++row) tasks_[task].waiting.push_back(row);
-    tasks_[task].turn = max_batch_rows_;
+    tasks_[task].turn = max_turn_rows_;
     order_.push_back(task);
   }
   return TakeEffects();
@@ -28,10 +28,13 @@ Effects BatchQueueModel::Cancel(int task) {
 
 Effects BatchQueueModel::Take() {
   Rows batch;
-  while (!order_.empty() && batch.size() < max_batch_rows_) {
+  int64_t most = max_batch_rows_;
+  while (!order_.empty() && batch.size() < most) {
     const int task = order_.front();
     if (tasks_[task].near_deadline && late_) {
       End(task, absl::StatusCode::kDeadlineExceeded);
+    } else if (most > max_turn_rows_ && tasks_[task].rows > max_turn_rows_) {
+      most = max_turn_rows_;
     } else {
       TakeRow(task, batch);
     }
@@ -49,7 +52,7 @@ void BatchQueueModel::TakeRow(int task, Rows& batch) {
   --state.turn;
   if (state.waiting.empty() || state.turn == 0) order_.erase(order_.begin());
   if (!state.waiting.empty() && state.turn == 0) {
-    state.turn = max_batch_rows_;
+    state.turn = max_turn_rows_;
     order_.push_back(task);
   }
 }

@@ -22,8 +22,10 @@ inline int TakenEffect(int task, int64_t row) { return 100 * task + static_cast<
 /// event returns its effects. Thread-compatible.
 class BatchQueueModel {
  public:
-  BatchQueueModel(int64_t max_batch_rows, int64_t max_queue_rows)
-      : max_batch_rows_(max_batch_rows), max_queue_rows_(max_queue_rows) {}
+  BatchQueueModel(int64_t max_batch_rows, int64_t max_turn_rows, int64_t max_queue_rows)
+      : max_batch_rows_(max_batch_rows),
+        max_turn_rows_(max_turn_rows),
+        max_queue_rows_(max_queue_rows) {}
 
   /// A task with the near deadline, or none.
   Effects Arrive(int64_t rows, bool near_deadline);
@@ -39,6 +41,7 @@ class BatchQueueModel {
 
  private:
   struct TaskState {
+    int64_t rows = 0;
     bool near_deadline = false;
     std::vector<int64_t> waiting = {};
     int64_t turn = 0;
@@ -53,6 +56,7 @@ class BatchQueueModel {
   Effects TakeEffects();
 
   const int64_t max_batch_rows_;
+  const int64_t max_turn_rows_;
   const int64_t max_queue_rows_;
   std::vector<TaskState> tasks_;
   std::vector<int> order_;

@@ -71,6 +71,21 @@ TEST(BatcherTest, LargeTaskIsEvaluatedInSlicesOfItsOwnMemory) {
   EXPECT_EQ(calls[2].x, task.x().data() + 16);
 }
 
+TEST(BatcherTest, SlicesThatTakeLongHaveNoMoreRowsThanTheEngineNeeds) {
+  FakeEngine engine;
+  engine.SetEfficientRows(4);
+  Batcher::Options options = Limits(10);
+  SteadyTime now;
+  options.now = [&now] { return now += std::chrono::seconds(1); };
+  Batcher batcher(engine, options);
+  RecordingTask first(7), large(100, 14);
+  for (RecordingTask* task : {&first, &large}) {
+    batcher.Submit(*task);
+    EXPECT_TRUE(task->succeeded());
+  }
+  EXPECT_THAT(engine.batch_sizes(), ElementsAre(1, 4, 4, 4, 2));
+}
+
 TEST(BatcherTest, SmallTaskDoesNotWaitForAllOfALargeOne) {
   FakeEngine engine;
   Batcher batcher(engine, Limits(8));
@@ -181,6 +196,22 @@ TEST(BatcherTest, ExpectsWhatWaitsToTakeAsLongAsWhatCameBefore) {
   EXPECT_EQ(batcher.ExpectedWork(), std::chrono::microseconds(0));
   batcher.Enqueue(second, AtMicrosecond(now));
   EXPECT_EQ(batcher.ExpectedWork(), std::chrono::microseconds(1500));
+  batcher.Evaluate();
+}
+
+TEST(BatcherTest, SmallTaskWouldWaitForOneTurnOfALargeOne) {
+  const FakeEngine engine;
+  int64_t now = 0;
+  Batcher::Options options = Limits(10);
+  options.now = [&now] { return AtMicrosecond(now); };
+  Batcher batcher(engine, options);
+  EXPECT_EQ(batcher.ExpectedWait(), std::nullopt);
+  RecordingTask first(7), small(20, 3), large(30, 40);
+  first.on_consume = [&now] { now = 500; };
+  batcher.Submit(first);
+  for (Task* task : {&small, &large}) batcher.Enqueue(*task, AtMicrosecond(now));
+  EXPECT_EQ(batcher.ExpectedWork(), std::chrono::microseconds(43 * 500));
+  EXPECT_EQ(batcher.ExpectedWait(), std::chrono::microseconds(13 * 500));
   batcher.Evaluate();
 }
 

@@ -18,6 +18,21 @@ TEST(RowPaceTest, RowsTakeWhatTheyTookBefore) {
   EXPECT_EQ(pace.TimeFor(0), nanoseconds(0));
 }
 
+TEST(RowPaceTest, TellsHowManyRowsATimeSufficesFor) {
+  RowPace pace;
+  EXPECT_EQ(pace.RowsWithin(nanoseconds(1), 512), 512);
+  pace.Record(4, nanoseconds(400));
+  EXPECT_EQ(pace.RowsWithin(nanoseconds(1099), 512), 10);
+  EXPECT_EQ(pace.RowsWithin(nanoseconds(99), 512), 0);
+  EXPECT_EQ(pace.RowsWithin(nanoseconds::max(), 512), 512);
+}
+
+TEST(RowPaceTest, AnyNumberOfRowsThatTakeNoTimeIsWithinATime) {
+  RowPace pace;
+  pace.Record(4, nanoseconds(0));
+  EXPECT_EQ(pace.RowsWithin(nanoseconds(1), 512), 512);
+}
+
 TEST(RowPaceTest, BatchesCountByTheirRows) {
   RowPace pace;
   pace.Record(1, nanoseconds(800));
