@@ -54,7 +54,7 @@ TaskList BatchQueue::Push(Task& task, SteadyTime now) {
   task.stage_ = Task::Stage::kWaiting;
   task.arrival_ = now;
   waiting_rows_ += task.rows();
-  BeginTurn(task);
+  PushNew(task);
   return done;
 }
 
@@ -107,10 +107,11 @@ void BatchQueue::TakeTurn(Task& task, int64_t most_rows, Batch& batch) {
   task.next_row_ += rows;
   waiting_rows_ -= rows;
   turn_rows_ -= rows;
+  if (&task == resumed_) overtaking_rows_ = std::max(overtaking_rows_ - rows, int64_t{0});
   if (task.next_row_ < task.turn_end_) return;
-  waiting_.Remove(task);
+  Remove(task);
   if (task.next_row_ < task.rows()) {
-    BeginTurn(task);
+    PushResumed(task);
   } else {
     task.stage_ = Task::Stage::kTaken;
   }
@@ -133,7 +134,27 @@ void BatchQueue::AppendRows(Task& task, int64_t rows, Batch& batch) {
 void BatchQueue::BeginTurn(Task& task) {
   task.turn_end_ = task.next_row_ + std::min(task.rows() - task.next_row_, max_turn_rows_);
   turn_rows_ += task.turn_end_ - task.next_row_;
+}
+
+void BatchQueue::PushNew(Task& task) {
+  BeginTurn(task);
+  if (overtaking_rows_ >= options_.max_batch_rows) {
+    resumed_ = nullptr;
+    overtaking_rows_ = 0;
+  }
+  waiting_.InsertBefore(resumed_, task);
+  if (resumed_ != nullptr) overtaking_rows_ += task.turn_end_;
+}
+
+void BatchQueue::PushResumed(Task& task) {
+  BeginTurn(task);
   waiting_.PushBack(task);
+  if (resumed_ == nullptr) resumed_ = &task;
+}
+
+void BatchQueue::Remove(Task& task) {
+  if (&task == resumed_) resumed_ = task.next_;
+  waiting_.Remove(task);
 }
 
 TaskList BatchQueue::Return(SteadyTime now, Batch& batch) {
@@ -178,7 +199,7 @@ TaskList BatchQueue::Cancel(Task& task, absl::Status why) {
 void BatchQueue::End(Task& task, absl::Status outcome) {
   if (task.outcome_.ok()) task.outcome_ = std::move(outcome);
   if (task.stage_ != Task::Stage::kWaiting) return;
-  waiting_.Remove(task);
+  Remove(task);
   waiting_rows_ -= task.rows() - task.next_row_;
   turn_rows_ -= task.turn_end_ - task.next_row_;
   if (waiting_.empty()) busy_at_departure_ = false;
@@ -196,7 +217,8 @@ SteadyTime BatchQueue::NextDue() const {
   if (waiting_.empty()) return SteadyTime::max();
   if (options_.max_batch_delay.count() == 0) return SteadyTime::min();
   if (waiting_rows_ >= options_.max_batch_rows) return SteadyTime::min();
-  return waiting_.front().arrival_ + options_.max_batch_delay;
+  const Task& first = resumed_ == nullptr ? waiting_.front() : *resumed_;
+  return first.arrival_ + options_.max_batch_delay;
 }
 
 void BatchQueue::Complete(TaskList done) {

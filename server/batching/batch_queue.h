@@ -42,13 +42,16 @@ struct BatchStats {
 /// Decides which rows of which tasks make the next batch, and when a task is done. A pure state
 /// machine: time is an argument, nothing is evaluated, and no task is called except by Complete.
 ///
-/// Tasks take turns in the order they came. A turn is max_batch_rows rows at most, and fewer where
-/// these, at the pace of the batches before, would take longer than a millisecond; a task that
-/// needs several turns is large. A turn that does not fit into what is left of a batch goes on at
-/// the head of the next one, and a task with rows left after its turn goes to the back. A batch has
-/// max_batch_rows rows at most, and where a large task is among them, no more than a turn. So large
-/// tasks hold up small ones for no longer than their turns take, no small task waits twice, and
-/// small tasks alone are evaluated in batches as large as ever. Submitting and cancelling take
+/// Tasks take turns. A turn is max_batch_rows rows at most, and fewer where these, at the pace of
+/// the batches before, would take longer than a millisecond; a task that needs several turns is
+/// large. A batch has max_batch_rows rows at most, and where a large task is among them, no more
+/// than a turn. So large tasks hold up small ones for no longer than a turn takes, while small
+/// tasks alone are evaluated in batches as large as may be. A turn that a batch cuts goes on in the
+/// next one.
+///
+/// New tasks go, in the order they came, before those that have had a turn and have rows left. When
+/// as many of their rows have done so as a batch may have, beyond what the others had meanwhile,
+/// everyone who waits then gets a turn before whoever comes. Submitting and cancelling take
 /// constant time.
 ///
 /// A task that has to wait and would then, at the pace of the rows before it, hardly make its
@@ -118,12 +121,19 @@ class BatchQueue {
   void TakeTurn(Task& task, int64_t most_rows, Batch& batch);
   static void AppendRows(Task& task, int64_t rows, Batch& batch);
   void BeginTurn(Task& task);
+  void PushNew(Task& task);
+  void PushResumed(Task& task);
+  void Remove(Task& task);
   void End(Task& task, absl::Status outcome);
   void CollectIfDone(Task& task, TaskList& done);
 
   const Options options_;
   int64_t max_turn_rows_;
   TaskList waiting_;
+  // The first of the tasks at the end of waiting_ that have had a turn and are overtaken by new
+  // ones; and how many rows did that, less those that the former had meanwhile.
+  Task* resumed_ = nullptr;
+  int64_t overtaking_rows_ = 0;
   int64_t waiting_rows_ = 0;
   // Of the waiting rows, those whose task may have them taken in its present turn.
   int64_t turn_rows_ = 0;

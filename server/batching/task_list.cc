@@ -10,11 +10,12 @@ TaskList::TaskList(TaskList&& other) noexcept
 
 TaskList::~TaskList() { assert(empty()); }
 
-void TaskList::PushBack(Task& task) {
-  task.previous_ = back_;
-  task.next_ = nullptr;
-  (back_ == nullptr ? front_ : back_->next_) = &task;
-  back_ = &task;
+void TaskList::InsertBefore(Task* next, Task& task) {
+  Task*& back = next == nullptr ? back_ : next->previous_;
+  task.previous_ = back;
+  task.next_ = next;
+  (back == nullptr ? front_ : back->next_) = &task;
+  back = &task;
 }
 
 void TaskList::Append(TaskList other) {

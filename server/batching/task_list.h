@@ -20,7 +20,9 @@ class TaskList {
   /// Not empty.
   Task& front() const { return *front_; }
 
-  void PushBack(Task& task);
+  void PushBack(Task& task) { InsertBefore(nullptr, task); }
+  /// `next` stands in this list; nullptr: at the end.
+  void InsertBefore(Task* next, Task& task);
   void Append(TaskList other);
   /// The task stands in this list.
   void Remove(Task& task);

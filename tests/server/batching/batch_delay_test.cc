@@ -73,5 +73,12 @@ TEST_F(BatchDelayTest, RestOfALargeTaskIsDueByItsOwnArrival) {
   EXPECT_EQ(queue_.NextDue(), AtMicrosecond(60));
 }
 
+TEST_F(BatchDelayTest, TaskThatOvertakesTheRestOfALargeOneDoesNotPostponeIt) {
+  PushAt(10, 6);
+  TakeAndReturnAt(20);
+  PushAt(40, 1);
+  EXPECT_EQ(queue_.NextDue(), AtMicrosecond(60));
+}
+
 }  // namespace
 }  // namespace mdn

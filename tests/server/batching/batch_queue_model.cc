@@ -16,9 +16,22 @@ Effects BatchQueueModel::Arrive(int64_t rows, bool near_deadline) {
   } else {
     for (int64_t row = 0; row < rows; ++row) tasks_[task].waiting.push_back(row);
     tasks_[task].turn = max_turn_rows_;
-    order_.push_back(task);
+    Insert(task);
   }
   return TakeEffects();
+}
+
+void BatchQueueModel::Insert(int task) {
+  if (overtaking_rows_ >= max_batch_rows_) overtaken_ = overtaking_rows_ = 0;
+  order_.insert(order_.end() - static_cast<int64_t>(overtaken_), task);
+  if (overtaken_ > 0) overtaking_rows_ += std::min(tasks_[task].rows, max_turn_rows_);
+}
+
+void BatchQueueModel::Remove(int task) {
+  const auto place = std::find(order_.begin(), order_.end(), task);
+  if (place == order_.end()) return;
+  if (order_.end() - place <= static_cast<int64_t>(overtaken_)) --overtaken_;
+  order_.erase(place);
 }
 
 Effects BatchQueueModel::Cancel(int task) {
@@ -50,10 +63,12 @@ void BatchQueueModel::TakeRow(int task, Rows& batch) {
   state.waiting.erase(state.waiting.begin());
   ++state.rows_out;
   --state.turn;
-  if (state.waiting.empty() || state.turn == 0) order_.erase(order_.begin());
+  if (order_.size() == overtaken_ && overtaking_rows_ > 0) --overtaking_rows_;
+  if (state.waiting.empty() || state.turn == 0) Remove(task);
   if (!state.waiting.empty() && state.turn == 0) {
     state.turn = max_turn_rows_;
     order_.push_back(task);
+    ++overtaken_;
   }
 }
 
@@ -72,7 +87,7 @@ void BatchQueueModel::End(int task, absl::StatusCode code) {
   TaskState& state = tasks_[task];
   if (state.code == absl::StatusCode::kOk) state.code = code;
   state.waiting.clear();
-  order_.erase(std::remove(order_.begin(), order_.end(), task), order_.end());
+  Remove(task);
   if (state.rows_out > 0 || std::exchange(state.done, true)) return;
   effects_.push_back(DoneEffect(task, state.code));
 }

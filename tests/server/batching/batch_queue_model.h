@@ -51,6 +51,8 @@ class BatchQueueModel {
   };
   using Rows = std::vector<std::pair<int, int64_t>>;
 
+  void Insert(int task);
+  void Remove(int task);
   void End(int task, absl::StatusCode code);
   void TakeRow(int task, Rows& batch);
   Effects TakeEffects();
@@ -60,6 +62,9 @@ class BatchQueueModel {
   const int64_t max_queue_rows_;
   std::vector<TaskState> tasks_;
   std::vector<int> order_;
+  // At the end of order_, those that new tasks overtake; and the rows that did.
+  size_t overtaken_ = 0;
+  int64_t overtaking_rows_ = 0;
   std::vector<Rows> out_;
   bool late_ = false;
   Effects effects_;

@@ -93,6 +93,38 @@ TEST_F(BatchTurnsTest, SmallTaskWaitsForOneTurnOfEachLargeOneThatCameBefore) {
   EXPECT_EQ(Evaluate(50), "1 19") << "the turn that the batch cut goes on";
 }
 
+TEST_F(BatchTurnsTest, NewTaskGoesBeforeThoseThatHaveHadATurn) {
+  LearnPace(50);
+  Push(90);
+  Push(90);
+  EXPECT_EQ(Evaluate(50), "20");
+  Push(1);
+  EXPECT_EQ(Evaluate(50), "20") << "the second one's first turn";
+  EXPECT_EQ(Evaluate(50), "1 19");
+  Push(2);
+  EXPECT_EQ(Evaluate(50), "2 1 17") << "it overtakes a turn that the batch cut, too";
+}
+
+TEST_F(BatchTurnsTest, WhenAFullBatchHasOvertakenALargeTaskItHasATurn) {
+  LearnPace(50);
+  Push(200);
+  EXPECT_EQ(Evaluate(50), "20");
+  for (const int64_t rows : {19, 18, 20, 20, 20, 3, 7}) Push(rows);
+  EXPECT_EQ(Evaluate(50), "19 18 20 20 20 3");
+  EXPECT_EQ(Evaluate(50), "20") << "the large one";
+  EXPECT_EQ(Evaluate(50), "7 13");
+}
+
+TEST_F(BatchTurnsTest, FewNewRowsAlwaysOvertakeALargeTaskThatGoesOn) {
+  LearnPace(50);
+  Push(5000);
+  EXPECT_EQ(Evaluate(50), "20");
+  for (int i = 0; i < 200; ++i) {
+    Push(1);
+    EXPECT_EQ(Evaluate(50), "1 19");
+  }
+}
+
 TEST_F(BatchTurnsTest, SmallTasksAloneShareFullBatchesHoweverLongTheyTake) {
   LearnPace(50);
   for (int i = 0; i < 6; ++i) Push(20);
