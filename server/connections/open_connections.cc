@@ -6,8 +6,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <optional>
-
 #include "server/connections/file_descriptor.h"
 
 namespace mdn {
@@ -30,10 +28,10 @@ void Disconnect(int descriptor) {
   if (connect(descriptor, &nowhere, sizeof(nowhere)) != 0) shutdown(descriptor, SHUT_RDWR);
 }
 
-int64_t BytesReceivedOn(int descriptor) {
+std::optional<int64_t> BytesReceivedOn(int descriptor) {
   tcp_info information{};
   socklen_t size = sizeof(information);
-  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &information, &size) != 0) return 0;
+  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &information, &size) != 0) return std::nullopt;
   return static_cast<int64_t>(information.tcpi_bytes_received);
 }
 
@@ -42,8 +40,8 @@ int64_t BytesReceivedOn(int descriptor) {
 bool OpenConnections::Admit(int descriptor, Time now) {
   const std::lock_guard<std::mutex> lock(mutex_);
   // The one that had this descriptor is over.
-  files_.erase(descriptor);
-  const auto is_full = [this] { return files_.size() >= static_cast<size_t>(limit_); };
+  connections_.erase(descriptor);
+  const auto is_full = [this] { return connections_.size() >= static_cast<size_t>(limit_); };
   if (is_full() && now - last_look_ >= kBetweenLooks) {
     last_look_ = now;
     ForgetEndedLocked();
@@ -52,8 +50,7 @@ bool OpenConnections::Admit(int descriptor, Time now) {
     ++refused_;
     return false;
   }
-  files_.emplace(descriptor, Socket(descriptor));
-  ++admitted_;
+  connections_.emplace(descriptor, Connection{++admitted_, Socket(descriptor), EndsOf(descriptor)});
   return true;
 }
 
@@ -62,24 +59,24 @@ void OpenConnections::CountRefused() {
   ++refused_;
 }
 
-bool OpenConnections::Abort(const PeerAddress& peer) {
+bool OpenConnections::Abort(int64_t connection) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const int64_t before = aborted_;
-  for (const auto& [descriptor, file] : files_) {
-    if (!(PeerOf(descriptor) == peer)) continue;
+  for (const auto& [descriptor, known] : connections_) {
+    if (known.number != connection) continue;
     // One of our own: that one may stand for another connection at any time.
     const FileDescriptor own(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
-    if (Socket(own.number()) != file) continue;
+    if (Socket(own.number()) != known.socket) return false;
     Disconnect(own.number());
     ++aborted_;
+    return true;
   }
-  return aborted_ > before;
+  return false;
 }
 
 int64_t OpenConnections::open() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   ForgetEndedLocked();
-  return static_cast<int64_t>(files_.size());
+  return static_cast<int64_t>(connections_.size());
 }
 
 int64_t OpenConnections::admitted() const {
@@ -97,20 +94,22 @@ int64_t OpenConnections::aborted() const {
   return aborted_;
 }
 
-std::vector<std::pair<PeerAddress, int64_t>> OpenConnections::BytesReceived() const {
+std::vector<BytesReceived> OpenConnections::CountBytes() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<std::pair<PeerAddress, int64_t>> received;
-  for (const auto& [descriptor, file] : files_) {
-    std::optional<PeerAddress> peer = PeerOf(descriptor);
-    if (peer.has_value()) received.emplace_back(*std::move(peer), BytesReceivedOn(descriptor));
+  std::vector<BytesReceived> received;
+  received.reserve(connections_.size());
+  for (const auto& [descriptor, connection] : connections_) {
+    if (!connection.ends.has_value()) continue;
+    const std::optional<int64_t> count = BytesReceivedOn(descriptor);
+    if (count.has_value()) received.push_back({connection.number, *connection.ends, *count});
   }
   return received;
 }
 
 void OpenConnections::ForgetEndedLocked() const {
-  for (auto file = files_.begin(); file != files_.end();) {
-    const auto here = file++;
-    if (Socket(here->first) != here->second) files_.erase(here);
+  for (auto connection = connections_.begin(); connection != connections_.end();) {
+    const auto here = connection++;
+    if (Socket(here->first) != here->second.socket) connections_.erase(here);
   }
 }
 

@@ -6,7 +6,6 @@
 namespace mdn {
 
 bool ResetBudget::Bears(int64_t answered, int64_t unanswered, Time now) {
-  if (now - last_ > kLongestPause) *this = ResetBudget(answered, unanswered, now);
   const std::chrono::duration<double> time = now - std::exchange(last_, now);
   left_ += kPerSecond * time.count();
   left_ += static_cast<double>(answered - std::exchange(answered_, answered));

@@ -15,19 +15,21 @@ class ResetBudget {
 
   static constexpr int64_t kMost = 4096;
   static constexpr int64_t kPerSecond = 500;
-  static constexpr std::chrono::seconds kLongestPause{30};
 
-  /// From the first look on, whatever came before; and anew where nobody has looked for longer than
-  /// kLongestPause.
-  ResetBudget(int64_t answered, int64_t unanswered, Time now)
-      : answered_(answered), unanswered_(unanswered), last_(now) {}
+  /// Of a peer without any streams so far.
+  explicit ResetBudget(Time begin) : last_(begin) {}
 
   /// `answered`, `unanswered`: the peer's streams up to `now`. False: they are too many.
   bool Bears(int64_t answered, int64_t unanswered, Time now);
+  /// Nobody counts the streams at `now`. As though there were no new ones: those that there are
+  /// have to be borne by what is left then, once they are counted.
+  void Rest(Time now) { Bears(answered_, unanswered_, now); }
+  /// Streams that may go unanswered before they are too many.
+  int64_t left() const { return left_ > 0 ? static_cast<int64_t>(left_) : 0; }
 
  private:
-  int64_t answered_;
-  int64_t unanswered_;
+  int64_t answered_ = 0;
+  int64_t unanswered_ = 0;
   Time last_;
   double left_ = kMost;
 };

@@ -3,6 +3,7 @@
 #include <grpc/grpc.h>
 #include <grpc/support/alloc.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -35,40 +36,27 @@ const Json& Member(const Json& object, const char* name) {
   return found == object.end() ? kNone : *found;
 }
 
-Json Servers() { return Member(Parsed(grpc_channelz_get_servers(0)), "server"); }
-
-std::optional<PeerAddress> Peer(const Json& remote) {
-  const Json& address = Member(remote, "tcpip_address");
-  PeerAddress peer;
-  if (!absl::Base64Unescape(address.value("ip_address", ""), &peer.host)) return std::nullopt;
-  peer.port = address.value("port", 0);
-  if (peer.port == 0) return std::nullopt;
-  return peer;
+std::optional<TcpAddress> Address(const Json& address) {
+  const Json& tcp = Member(address, "tcpip_address");
+  std::string host;
+  if (!absl::Base64Unescape(tcp.value("ip_address", ""), &host)) return std::nullopt;
+  return AddressOf(host, tcp.value("port", 0));
 }
 
-void AddConnection(int64_t connection, std::vector<StreamCounts>& connections) {
-  const Json parsed = Parsed(grpc_channelz_get_socket(connection));
-  if (!parsed.is_object()) return;  // It is over.
-  const Json& socket = Member(parsed, "socket");
-  const Json& data = Member(socket, "data");
-  StreamCounts counts;
-  counts.connection = connection;
-  counts.peer = Peer(Member(socket, "remote"));
-  counts.answered = Number(data, "streamsSucceeded");
-  counts.unanswered = Number(data, "streamsStarted") - counts.answered;
-  counts.finished = Number(data, "messagesReceived") + counts.answered;
-  connections.push_back(std::move(counts));
+std::optional<TcpEnds> Ends(const Json& socket) {
+  const auto local = Address(Member(socket, "local")), peer = Address(Member(socket, "remote"));
+  if (!local.has_value() || !peer.has_value()) return std::nullopt;
+  return TcpEnds{*local, *peer};
 }
 
-void AddConnections(int64_t server, std::vector<StreamCounts>& connections) {
+void AddConnections(int64_t server, int64_t first, std::vector<int64_t>& connections) {
   bool at_end = false;
-  for (int64_t next = 0; !at_end;) {
-    const Json page = Parsed(grpc_channelz_get_server_sockets(server, next, 0));
+  while (!at_end) {
+    const Json page = Parsed(grpc_channelz_get_server_sockets(server, first, 0));
     if (!page.is_object()) return;
     for (const Json& reference : Member(page, "socketRef")) {
-      const int64_t connection = Number(reference, "socketId");
-      AddConnection(connection, connections);
-      next = connection + 1;
+      connections.push_back(Number(reference, "socketId"));
+      first = connections.back() + 1;
     }
     at_end = page.value("end", false) || Member(page, "socketRef").empty();
   }
@@ -76,20 +64,27 @@ void AddConnections(int64_t server, std::vector<StreamCounts>& connections) {
 
 }  // namespace
 
-std::vector<StreamCounts> CountStreams() {
-  std::vector<StreamCounts> connections;
-  for (const Json& server : Servers()) {
-    AddConnections(Number(Member(server, "ref"), "serverId"), connections);
+std::vector<int64_t> ChannelzCounter::Connections(int64_t first) {
+  std::vector<int64_t> connections;
+  const Json servers = Parsed(grpc_channelz_get_servers(0));
+  for (const Json& server : Member(servers, "server")) {
+    AddConnections(Number(Member(server, "ref"), "serverId"), first, connections);
   }
+  std::sort(connections.begin(), connections.end());
   return connections;
 }
 
-int64_t CountCalls() {
-  int64_t count = 0;
-  for (const Json& server : Servers()) {
-    count += Number(Member(server, "data"), "callsStarted");
-  }
-  return count;
+std::optional<CountedConnection> ChannelzCounter::Count(int64_t connection) {
+  const Json parsed = Parsed(grpc_channelz_get_socket(connection));
+  if (!parsed.is_object()) return std::nullopt;
+  const Json& socket = Member(parsed, "socket");
+  const Json& data = Member(socket, "data");
+  CountedConnection counted;
+  counted.ends = Ends(socket);
+  counted.streams.answered = Number(data, "streamsSucceeded");
+  counted.streams.unanswered = Number(data, "streamsStarted") - counted.streams.answered;
+  counted.streams.finished = Number(data, "messagesReceived") + counted.streams.answered;
+  return counted;
 }
 
 }  // namespace mdn

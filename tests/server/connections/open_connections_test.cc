@@ -1,14 +1,16 @@
 #include "server/connections/open_connections.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <chrono>
+#include <optional>
 
 #include "server/connections/file_descriptor.h"
-#include "server/connections/peer_address.h"
+#include "server/connections/tcp_ends.h"
 #include "tests/server/connections/tcp_pair.h"
 
 namespace mdn {
@@ -91,7 +93,7 @@ TEST_F(OpenConnectionsTest, CountsThoseThatCouldNotBeHad) {
   EXPECT_EQ(connections.open(), 0);
 }
 
-TEST_F(OpenConnectionsTest, EndsTheConnectionsOfAPeerWithWhatHasCome) {
+TEST_F(OpenConnectionsTest, EndsAConnectionWithWhatHasCome) {
   OpenConnections connections(10);
   const TcpPair hostile, other;
   connections.Admit(hostile.server.number(), now_);
@@ -99,7 +101,7 @@ TEST_F(OpenConnectionsTest, EndsTheConnectionsOfAPeerWithWhatHasCome) {
   for (const TcpPair* const pair : {&hostile, &other}) {
     ASSERT_EQ(send(pair->client.number(), "abc", 3, 0), 3);
   }
-  EXPECT_TRUE(connections.Abort(*PeerOf(hostile.server.number())));
+  EXPECT_TRUE(connections.Abort(1));
   EXPECT_EQ(connections.aborted(), 1);
   std::array<char, 3> bytes{};
   EXPECT_LE(recv(hostile.server.number(), bytes.data(), bytes.size(), 0), 0);
@@ -107,27 +109,50 @@ TEST_F(OpenConnectionsTest, EndsTheConnectionsOfAPeerWithWhatHasCome) {
   EXPECT_EQ(recv(other.server.number(), bytes.data(), bytes.size(), MSG_WAITALL), 3);
 }
 
-TEST_F(OpenConnectionsTest, EndsNothingOfAPeerThatIsNotThere) {
+TEST_F(OpenConnectionsTest, EndsNothingThatIsOver) {
   OpenConnections connections(10);
-  const TcpPair admitted, stranger;
-  connections.Admit(admitted.server.number(), now_);
-  EXPECT_FALSE(connections.Abort(*PeerOf(stranger.server.number())));
+  TcpPair first;
+  const TcpPair stranger;
+  const int number = first.server.number();
+  connections.Admit(number, now_);
+  first.server.Close();
+  const FileDescriptor other(fcntl(stranger.server.number(), F_DUPFD_CLOEXEC, number));
+  ASSERT_EQ(other.number(), number);
+  EXPECT_FALSE(connections.Abort(1));
+  EXPECT_FALSE(connections.Abort(2));
   EXPECT_EQ(connections.aborted(), 0);
 }
 
-TEST_F(OpenConnectionsTest, KnowsHowMuchHasCome) {
+TEST_F(OpenConnectionsTest, KnowsHowMuchHasComeOnEach) {
   OpenConnections connections(10);
-  const TcpPair pair;
+  TcpPair ended;
   const FileDescriptor local = Connection();
-  connections.Admit(pair.server.number(), now_);
+  const TcpPair pair;
+  connections.Admit(ended.server.number(), now_);
   connections.Admit(local.number(), now_);
+  connections.Admit(pair.server.number(), now_);
+  ended.server.Close();
   ASSERT_EQ(send(pair.client.number(), "abc", 3, 0), 3);
   std::array<char, 3> bytes{};
   EXPECT_EQ(recv(pair.server.number(), bytes.data(), bytes.size(), MSG_WAITALL), 3);
-  const auto received = connections.BytesReceived();
+  const auto received = connections.CountBytes();
   ASSERT_EQ(received.size(), 1);
-  EXPECT_EQ(received[0].first, PeerOf(pair.server.number()));
-  EXPECT_EQ(received[0].second, 3);
+  EXPECT_EQ(received[0].connection, 3);
+  EXPECT_EQ(received[0].ends, EndsOf(pair.server.number()));
+  EXPECT_EQ(received[0].count, 3);
+}
+
+TEST_F(OpenConnectionsTest, AnotherConnectionOfTheSameDescriptorHasAnotherNumber) {
+  OpenConnections connections(10);
+  std::optional<TcpPair> pair;
+  for (int64_t number = 1; number <= 2; ++number) {
+    pair.emplace();
+    connections.Admit(pair->server.number(), now_);
+    const auto received = connections.CountBytes();
+    ASSERT_EQ(received.size(), 1);
+    EXPECT_EQ(received[0].connection, number);
+    pair.reset();
+  }
 }
 
 }  // namespace

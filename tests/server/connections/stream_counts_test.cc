@@ -61,15 +61,16 @@ class StreamCountsTest : public testing::Test {
   }
 
   /// When there are so many: those of a server that has gone may be counted for a moment.
-  static std::vector<StreamCounts> AwaitConnections(size_t count) {
-    std::vector<StreamCounts> connections;
+  std::vector<int64_t> AwaitConnections(size_t count) {
+    std::vector<int64_t> connections;
     EXPECT_TRUE(Await([&] {
-      connections = CountStreams();
+      connections = counter_.Connections(0);
       return connections.size() == count;
     }));
     return connections;
   }
 
+  ChannelzCounter counter_;
   PartlyDeafHealth service_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
@@ -78,7 +79,6 @@ class StreamCountsTest : public testing::Test {
 TEST_F(StreamCountsTest, WithoutConnectionsThereAreNone) { AwaitConnections(0); }
 
 TEST_F(StreamCountsTest, CountsTheStreamsOfEachConnection) {
-  const int64_t calls = CountCalls();
   const auto first = Connect(), second = Connect();
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(Check(*first, "known", std::chrono::seconds(30)), grpc::StatusCode::OK);
@@ -88,25 +88,50 @@ TEST_F(StreamCountsTest, CountsTheStreamsOfEachConnection) {
     EXPECT_EQ(Check(*second, "unknown", std::chrono::seconds(3)),
               grpc::StatusCode::DEADLINE_EXCEEDED);
   }
-  EXPECT_EQ(CountCalls() - calls, 6);
   const auto connections = AwaitConnections(2);
   ASSERT_EQ(connections.size(), 2);
-  EXPECT_LT(connections[0].connection, connections[1].connection);
-  EXPECT_EQ(connections[0].answered, 3);
-  EXPECT_EQ(connections[0].unanswered, 0);
-  EXPECT_EQ(connections[0].finished, 6);
-  EXPECT_EQ(connections[1].answered, 1);
-  EXPECT_EQ(connections[1].unanswered, 2);
+  const auto of_first = counter_.Count(connections[0]), of_second = counter_.Count(connections[1]);
+  ASSERT_TRUE(of_first.has_value());
+  ASSERT_TRUE(of_second.has_value());
+  EXPECT_EQ(of_first->streams, (StreamCounts{3, 0, 6}));
+  EXPECT_EQ(of_second->streams.answered, 1);
+  EXPECT_EQ(of_second->streams.unanswered, 2);
 }
 
-TEST_F(StreamCountsTest, KnowsThePeers) {
-  const auto stub = Connect();
+TEST_F(StreamCountsTest, TellsWhichConnectionsAreNew) {
+  const auto first = Connect();
+  EXPECT_EQ(Check(*first, "known", std::chrono::seconds(30)), grpc::StatusCode::OK);
+  const auto one = AwaitConnections(1);
+  const auto second = Connect();
+  EXPECT_EQ(Check(*second, "known", std::chrono::seconds(30)), grpc::StatusCode::OK);
+  const auto both = AwaitConnections(2);
+  ASSERT_EQ(both.size(), 2);
+  EXPECT_EQ(both[0], one[0]);
+  EXPECT_LT(both[0], both[1]);
+  EXPECT_EQ(counter_.Connections(both[0] + 1), std::vector<int64_t>{both[1]});
+  EXPECT_EQ(counter_.Connections(both[1] + 1), std::vector<int64_t>());
+}
+
+TEST_F(StreamCountsTest, CountsNothingOfAConnectionThatIsOver) {
+  auto stub = Connect();
   EXPECT_EQ(Check(*stub, "known", std::chrono::seconds(30)), grpc::StatusCode::OK);
   const auto connections = AwaitConnections(1);
-  ASSERT_EQ(connections.size(), 1);
-  ASSERT_TRUE(connections[0].peer.has_value());
-  EXPECT_EQ(connections[0].peer->host, std::string("\x7f\0\0\1", 4));
-  EXPECT_GT(connections[0].peer->port, 0);
+  stub.reset();
+  AwaitConnections(0);
+  EXPECT_FALSE(counter_.Count(connections.at(0)).has_value());
+}
+
+TEST_F(StreamCountsTest, KnowsTheEnds) {
+  const auto stub = Connect();
+  EXPECT_EQ(Check(*stub, "known", std::chrono::seconds(30)), grpc::StatusCode::OK);
+  const auto counted = counter_.Count(AwaitConnections(1).at(0));
+  ASSERT_TRUE(counted.has_value());
+  ASSERT_TRUE(counted->ends.has_value());
+  const std::string loopback("\x7f\0\0\1", 4);
+  EXPECT_EQ(counted->ends->local, AddressOf(loopback, port_));
+  EXPECT_EQ(counted->ends->peer, AddressOf(loopback, counted->ends->peer.port));
+  EXPECT_GT(counted->ends->peer.port, 0);
+  EXPECT_NE(counted->ends->peer.port, port_);
 }
 
 }  // namespace
