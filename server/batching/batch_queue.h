@@ -45,9 +45,8 @@ struct BatchStats {
 /// Tasks take turns. A turn is max_batch_rows rows at most, and fewer where these, at the pace of
 /// the batches before, would take longer than a millisecond; a task that needs several turns is
 /// large. A batch has max_batch_rows rows at most, and where a large task is among them, no more
-/// than a turn. So large tasks hold up small ones for no longer than a turn takes, while small
-/// tasks alone are evaluated in batches as large as may be. A turn that a batch cuts goes on in the
-/// next one.
+/// than a turn, so that small tasks that come do not wait for long. Small tasks alone are evaluated
+/// in batches as large as may be. A turn that a batch cuts goes on in the next one.
 ///
 /// New tasks go, in the order they came, before those that have had a turn and have rows left. When
 /// as many of their rows have done so as a batch may have, beyond what the others had meanwhile,

@@ -20,7 +20,7 @@ using ::testing::IsEmpty;
 constexpr int64_t kMostBytes = 1'000'000;
 /// A peer that has left nothing unanswered may have, by its bytes, left too much of it after more
 /// than these.
-constexpr int64_t kUnsuspicious = 9 * 4096;
+constexpr int64_t kUnsuspicious = int64_t{9} * 4096;
 
 TcpEnds Ends(int peer_port, int local_port = 8500) {
   TcpEnds ends;
@@ -116,7 +116,7 @@ TEST_F(PeerWatchTest, LooksTheSoonerTheLessIsLeft) {
   received_ = {{1, Ends(1), 40'000}};
   EXPECT_THAT(Look(), IsEmpty());
   EXPECT_EQ(counter_.counts, 2);  // Whose it is, and how many.
-  received_[0].count += 9 * 96;
+  received_[0].count += int64_t{9} * 96;
   EXPECT_THAT(Look(), IsEmpty());
   EXPECT_EQ(counter_.counts, 2);
   received_[0].count += 1;

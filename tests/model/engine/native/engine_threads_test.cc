@@ -91,5 +91,12 @@ TEST(EngineThreadsTest, AThreadMayUseEnginesOfDifferentSizesInTurn) {
   }
 }
 
+TEST(EngineThreadsTest, EachThreadHasEnoughRowsOfAnEfficientBatch) {
+  const Checkpoint checkpoint = RandomCheckpoint({1, 1, 3, 8}, NoiseType::kDiagonal, 1);
+  const int64_t of_one_thread = MakeNative(checkpoint, 1)->efficient_rows();
+  EXPECT_GE(of_one_thread, 48);
+  EXPECT_EQ(MakeNative(checkpoint, 3)->efficient_rows(), 3 * of_one_thread);
+}
+
 }  // namespace
 }  // namespace mdn
