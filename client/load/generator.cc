@@ -101,7 +101,7 @@ class LoadGenerator::Worker {
                               (index + 1.0) / workers),
               begin);
     } else {
-      RunClosed(static_cast<int>(Share(phase.concurrency, workers, index)));
+      RunClosed(static_cast<int>(Share(phase.concurrency, workers, index)), phase.awake);
     }
     const bool window_closed = Clock::now() >= end_;
     Drain();
@@ -112,12 +112,12 @@ class LoadGenerator::Worker {
  private:
   bool MaySend(Time now) const { return now < end_ && left_ > 0 && !*stop_; }
 
-  void RunClosed(int concurrency) {
+  void RunClosed(int concurrency, bool awake) {
     for (int i = 0; i < concurrency && MaySend(Clock::now()); ++i) Send(Clock::now());
-    while (under_way_ > 0 && MaySend(Clock::now())) {
-      if (!ReceiveUntil(Clock::now() + kPatience)) continue;
-      const Time now = Clock::now();
-      if (MaySend(now)) Send(now);
+    for (Time now = Clock::now(); under_way_ > 0 && MaySend(now);) {
+      const bool received = awake ? Look(now) : ReceiveUntil(now + kPatience);
+      now = Clock::now();
+      if (received && MaySend(now)) Send(now);
     }
   }
 
@@ -132,7 +132,11 @@ class LoadGenerator::Worker {
         ReceiveUntil(Time::min());
       } else {
         const Time until = std::min({due, end_, now + kPatience});
-        ReceiveUntil(until - now > kNear ? until - kNear : Time::min());
+        if (until - now > kNear) {
+          ReceiveUntil(until - kNear);
+        } else {
+          Look(now);
+        }
       }
     }
   }
@@ -148,6 +152,13 @@ class LoadGenerator::Worker {
     bearer_->Send(due);
     ++under_way_;
     --left_;
+  }
+
+  /// Takes one answer, if one is there.
+  bool Look(Time now) {
+    const bool found = ReceiveUntil(Time::min());
+    if (!found) result_.vain_seconds += Seconds(Clock::now() - now);
+    return found;
   }
 
   /// Takes one answer, if one comes until then.

@@ -40,6 +40,10 @@ struct LoadPhase {
   /// then counts from the moment that a request was due, also where it could not be sent yet.
   double rate = 0;
   ArrivalProcess arrivals = ArrivalProcess::kPoisson;
+  /// Looks for answers without a pause, as an open loop does between requests that follow closely:
+  /// takes its processors whole. To wake a caller that sleeps is work of the server's where both
+  /// are on one machine, and more of it the slower the server is.
+  bool awake = false;
   /// How long requests are sent for; answers are waited for beyond.
   std::chrono::nanoseconds duration = std::chrono::seconds(1);
   /// It also ends with this many.

@@ -25,7 +25,6 @@ std::string GeneratorLimit(const LoadResult& result, const LoadReport& report) {
   if (result.open_loop && report.lag_p99 > kMostLag * report.p99) {
     return absl::StrCat("behind its schedule by ", std::llround(report.lag_p99), " us at p99");
   }
-  // An open loop spins while it waits for the next request.
   if (!result.open_loop && report.generator_load >= kBusy) {
     return absl::StrCat("busy for ", std::llround(100 * report.generator_load), " % of its time");
   }
@@ -49,6 +48,7 @@ void LoadResult::Add(const LoadResult& other) {
   in_window += other.in_window;
   window_seconds = std::max(window_seconds, other.window_seconds);
   response_bytes += other.response_bytes;
+  vain_seconds += other.vain_seconds;
 }
 
 LoadReport Summarise(const LoadResult& result, int64_t rows_per_request) {
@@ -65,7 +65,8 @@ LoadReport Summarise(const LoadResult& result, int64_t rows_per_request) {
       PerSecond(result.response_bytes, static_cast<double>(result.latency.count()));
   report.lag_p99 = Microseconds(result.lag.Quantile(0.99));
   if (result.elapsed_seconds > 0) {
-    report.generator_load = result.cpu_seconds / (result.elapsed_seconds * result.processors);
+    report.generator_load = std::max(0.0, result.cpu_seconds - result.vain_seconds) /
+                            (result.elapsed_seconds * result.processors);
   }
   report.generator_limit = GeneratorLimit(result, report);
   return report;

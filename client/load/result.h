@@ -33,6 +33,8 @@ struct LoadResult {
   int64_t response_bytes = 0;
   /// Taken by the whole process meanwhile.
   double cpu_seconds = 0;
+  /// Of those, about: the looks for answers that found none, of workers that do not sleep.
+  double vain_seconds = 0;
   /// From the beginning to the last answer.
   double elapsed_seconds = 0;
   /// Processors that the generator can keep busy.
@@ -53,7 +55,7 @@ struct LoadReport {
   double response_bytes = 0;
   /// The 99th percentile of the lag, microseconds.
   double lag_p99 = 0;
-  /// Of the processors that the generator can use, 0 to 1.
+  /// Of the processors that the generator can use, 0 to 1; vain looks for answers do not count.
   double generator_load = 0;
   /// Empty, or why the figures tell of the generator rather than of the server.
   std::string generator_limit;

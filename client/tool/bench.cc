@@ -37,6 +37,7 @@ struct BenchFlags {
   absl::Duration warmup = absl::Seconds(1);
   int64_t requests = load::LoadPhase().max_requests;
   bool stream = false;
+  bool awake = false;
   int connections = 4;
   int threads = 1;
   pid_t server_pid = 0;
@@ -86,6 +87,7 @@ load::LoadPhase ToPhase(const BenchFlags& flags, double level) {
     phase.rate = level;
   }
   phase.arrivals = flags.arrivals;
+  phase.awake = flags.awake;
   phase.duration = absl::ToChronoNanoseconds(flags.duration);
   phase.max_requests = flags.requests;
   return phase;
@@ -140,7 +142,7 @@ absl::Status RunLevels(const BenchFlags& flags, const Session& session,
   const bool open_loop = !flags.rates.empty();
   BenchPrinter printer(session.format,
                        {flags.rpc, flags.rows, flags.num_samples, flags.connections, flags.threads,
-                        flags.stream, open_loop},
+                        flags.stream, flags.awake, open_loop},
                        flags.server_pid != 0, session.output);
   const std::vector<double> levels =
       open_loop ? flags.rates
@@ -199,14 +201,15 @@ void AddLevelFlags(CLI::App& command, BenchFlags* flags) {
           ->check(CLI::Range(1, 65536))
           ->type_name("N")
           ->capture_default_str();
-  command
-      .add_option("--rate", flags->rates,
-                  "Instead: requests sent in a second, whether they are answered or not")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::Range(1e-3, 1e7))
-      ->excludes(concurrency)
-      ->type_name("R");
+  CLI::Option* const rate =
+      command
+          .add_option("--rate", flags->rates,
+                      "Instead: requests sent in a second, whether they are answered or not")
+          ->delimiter(',')
+          ->allow_extra_args(false)
+          ->check(CLI::Range(1e-3, 1e7))
+          ->excludes(concurrency)
+          ->type_name("R");
   command
       .add_option_function<std::string>(
           "--arrivals",
@@ -216,6 +219,7 @@ void AddLevelFlags(CLI::App& command, BenchFlags* flags) {
           },
           "With --rate: poisson or constant (default poisson)")
       ->check(CLI::IsMember(std::vector<std::string>{"poisson", "constant"}))
+      ->needs(rate)
       ->type_name("PROCESS");
 }
 
@@ -253,6 +257,10 @@ void AddBearerFlags(CLI::App& command, BenchFlags* flags) {
   command.add_flag("--stream", flags->stream,
                    "Requests go over a stream on each connection, many in a message, instead of a "
                    "call each");
+  command.add_flag(
+      "--awake", flags->awake,
+      "Never sleeps while it waits for answers: takes its processors whole, and spares "
+      "a server on the same machine the waking of its caller");
   command
       .add_option("--server_pid", flags->server_pid,
                   "The server's process on this machine, to tell what a request costs it")

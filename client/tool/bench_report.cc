@@ -59,6 +59,7 @@ std::string Json(const BenchSettings& settings, double level) {
                       ",\"num_samples\":", settings.num_samples,
                       ",\"connections\":", settings.connections, ",\"threads\":", settings.threads,
                       ",\"stream\":", settings.stream ? "true" : "false",
+                      ",\"awake\":", settings.awake ? "true" : "false",
                       settings.open_loop ? ",\"rate\":" : ",\"concurrency\":", JsonNumber(level));
 }
 

@@ -19,6 +19,8 @@ struct BenchSettings {
   int threads = 1;
   /// Requests went over a stream on each connection.
   bool stream = false;
+  /// The generator did not sleep.
+  bool awake = false;
   /// The levels are requests a second rather than requests under way.
   bool open_loop = false;
 };

@@ -24,13 +24,17 @@ constexpr std::chrono::microseconds kLittleWork(5);
 constexpr std::chrono::microseconds kMuchWork(20);
 constexpr int kLooksForMuchWork = 2;
 // While evaluations take all processors, each event that wakes the thread which receives takes one
-// of them away for tens of microseconds, with all that it evicts. So that thread rests for a part
-// of what a small request would wait for: it is not served sooner by being received sooner. With
-// H = 1024 on one processor and 8 rows a request, offered twice what it can answer, it answers 0.93
-// of its peak so; with half of these rests 0.75. tests/benchmarks/serving --quick
+// of them away for some 200 us, in which code and weights come back into the caches. So that thread
+// rests for a part of what a small request would wait for: it is not served sooner by being
+// received sooner. With H = 1024 on one processor and 8 rows a request, offered twice what it can
+// answer, it answers 0.91 of its peak so; with half of these rests 0.88. A look that brings nothing
+// may have been at one of several connections that have something: without the further looks before
+// a rest, those wait for the next one, and answers took 10 ms longer. tests/benchmarks/serving
+// --quick
 // --only=peak_of_8_rows,overload
-constexpr int kRestPart = 16;
-constexpr std::chrono::microseconds kLongestRest(3000);
+constexpr int kRestPart = 8;
+constexpr std::chrono::microseconds kLongestRest(6000);
+constexpr int kLooksBeforeRest = 4;
 
 bool IsLong(const Batcher& batcher) {
   const auto work = batcher.ExpectedWork();
@@ -87,6 +91,7 @@ bool GatheredTasks::small() const {
 }
 
 int GatheredTasks::looks() const {
+  if (place_->interrupts()) return kLooksBeforeRest;
   const bool much = std::any_of(models_.begin(), models_.end(),
                                 [](const auto& model) { return IsMuch(model->batcher()); });
   return much ? kLooksForMuchWork : 1;

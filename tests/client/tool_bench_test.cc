@@ -72,14 +72,15 @@ TEST_F(ToolBenchTest, DrivesEveryRpcWithTheModelsDimensions) {
 }
 
 TEST_F(ToolBenchTest, PrintsJsonForPrograms) {
-  const ToolResult result = Bench({"--rate=10000", "--format=json", "--connections=2"});
+  const ToolResult result = Bench({"--rate=10000", "--format=json", "--connections=2", "--awake"});
 
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_THAT(result.out, AllOf(StartsWith("{\"rpc\":\"predict\""), HasSubstr("\"rate\":10000,"),
-                                HasSubstr("\"connections\":2,"), HasSubstr("\"stream\":false,"),
-                                HasSubstr("\"answers\":20,"), HasSubstr("\"p99.9\":"),
-                                HasSubstr("\"errors\":{},"), HasSubstr("\"generator\":{\"load\":"),
-                                Not(HasSubstr("\"server\":"))));
+  EXPECT_THAT(result.out,
+              AllOf(StartsWith("{\"rpc\":\"predict\""), HasSubstr("\"rate\":10000,"),
+                    HasSubstr("\"connections\":2,"), HasSubstr("\"stream\":false,"),
+                    HasSubstr("\"awake\":true,"), HasSubstr("\"answers\":20,"),
+                    HasSubstr("\"p99.9\":"), HasSubstr("\"errors\":{},"),
+                    HasSubstr("\"generator\":{\"load\":"), Not(HasSubstr("\"server\":"))));
 }
 
 TEST_F(ToolBenchTest, TellsWhatARequestCostsAServerOnThisMachine) {
@@ -147,9 +148,9 @@ TEST_F(ToolBenchTest, ShowsWhatItHasWhenInterrupted) {
 
 TEST_F(ToolBenchTest, RefusesWrongUsage) {
   const std::vector<std::vector<std::string>> wrong = {
-      {"--concurrency=0"}, {"--rate=0"},       {"--rate=1", "--concurrency=1"},
-      {"--rpc=nonsense"},  {"--duration=0s"},  {"--warmup=-1s"},
-      {"--rows=0"},        {"--connections=0"}};
+      {"--concurrency=0"}, {"--rate=0"},        {"--rate=1", "--concurrency=1"},
+      {"--rpc=nonsense"},  {"--duration=0s"},   {"--warmup=-1s"},
+      {"--rows=0"},        {"--connections=0"}, {"--arrivals=constant"}};
   for (const std::vector<std::string>& flags : wrong) {
     const ToolResult result = Bench(flags);
     EXPECT_EQ(result.exit_code, 64) << testing::PrintToString(flags);

@@ -63,7 +63,7 @@ class Run:
                     self.add(scenario.name, width, name, turn, level)
 
     def _generate(self, scenario, server, flags):
-        seconds = self.options.seconds
+        seconds = max(self.options.seconds, scenario.least_seconds)
         if scenario.h2load:
             return functools.partial(self.h2load.run, server, flags, seconds)
         flags = {**flags, "duration": f"{seconds}s", "warmup": f"{seconds / 4}s"}

@@ -136,6 +136,18 @@ TEST_F(LoadGeneratorTest, WaitsNoLongerThanTheTimeout) {
   EXPECT_EQ(result.latency.count(), 0);
 }
 
+TEST_F(LoadGeneratorTest, LooksForAnswersAllTheTimeWhereItIsToStayAwake) {
+  service_.HoldCalls();
+  options_.timeout = std::chrono::milliseconds(200);
+  LoadPhase phase = ClosedLoop(2, 4);
+  EXPECT_EQ(Connect()->Run(phase, stop_).vain_seconds, 0);
+  phase.awake = true;
+  const LoadResult result = Connect()->Run(phase, stop_);
+
+  EXPECT_EQ(result.answers[kDeadlineExceeded], 4);
+  EXPECT_GT(result.vain_seconds, 0.1);
+}
+
 TEST_F(LoadGeneratorTest, StopsAtOnceAndCancelsWhatIsUnderWay) {
   service_.HoldCalls();
   options_.timeout = kLong;

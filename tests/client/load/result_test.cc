@@ -54,7 +54,12 @@ TEST(LoadReportTest, NamesAGeneratorThatHasNoTimeLeftInAClosedLoop) {
   result.cpu_seconds = 4.9;
   EXPECT_EQ(Summarise(result, 1).generator_limit, "busy for 98 % of its time");
 
-  // An open loop looks for answers all the time.
+  // Whoever does not sleep has time as long as it looks for answers in vain.
+  result.vain_seconds = 1.25;
+  EXPECT_DOUBLE_EQ(Summarise(result, 1).generator_load, 0.73);
+  EXPECT_EQ(Summarise(result, 1).generator_limit, "");
+  result.vain_seconds = 0;
+
   result.open_loop = true;
   EXPECT_EQ(Summarise(result, 1).generator_limit, "");
 }
@@ -73,12 +78,14 @@ TEST(LoadResultTest, AddsUp) {
   LoadResult other = HundredRequests();
   other.answers[kUnavailable] = 3;
   other.late = 2;
+  other.vain_seconds = 0.5;
   other.window_seconds = 3;
   result.Add(other);
 
   EXPECT_EQ(result.total(), 203);
   EXPECT_EQ(result.answers[kUnavailable], 3);
   EXPECT_EQ(result.late, 2);
+  EXPECT_DOUBLE_EQ(result.vain_seconds, 0.5);
   EXPECT_EQ(result.in_window, 180);
   EXPECT_EQ(result.latency.count(), 200);
   EXPECT_DOUBLE_EQ(result.window_seconds, 3);
