@@ -154,10 +154,12 @@ class LoadGenerator::Worker {
     --left_;
   }
 
-  /// Takes one answer, if one is there.
+  /// Takes one answer, if one is there. The first look that finds none may have sent what a stream
+  /// still held back, and was not in vain.
   bool Look(Time now) {
     const bool found = ReceiveUntil(Time::min());
-    if (!found) result_.vain_seconds += Seconds(Clock::now() - now);
+    if (!found && in_vain_) result_.vain_seconds += Seconds(Clock::now() - now);
+    in_vain_ = !found;
     return found;
   }
 
@@ -195,6 +197,7 @@ class LoadGenerator::Worker {
   Time end_;
   int64_t left_ = 0;
   int64_t under_way_ = 0;
+  bool in_vain_ = false;
   const std::atomic<bool>* stop_ = nullptr;
 };
 
