@@ -99,7 +99,7 @@ class LoadGenerator::Worker {
     if (result_.open_loop) {
       RunOpen(ArrivalSchedule(phase.arrivals, phase.rate / workers, phase.seed + index,
                               (index + 1.0) / workers),
-              begin);
+              begin, phase.awake);
     } else {
       RunClosed(static_cast<int>(Share(phase.concurrency, workers, index)), phase.awake);
     }
@@ -121,7 +121,7 @@ class LoadGenerator::Worker {
     }
   }
 
-  void RunOpen(ArrivalSchedule schedule, Time begin) {
+  void RunOpen(ArrivalSchedule schedule, Time begin, bool awake) {
     Time due = begin + schedule.Next();
     for (Time now = Clock::now(); MaySend(now); now = Clock::now()) {
       if (due <= now && under_way_ < kMostUnderWay) {
@@ -132,7 +132,7 @@ class LoadGenerator::Worker {
         ReceiveUntil(Time::min());
       } else {
         const Time until = std::min({due, end_, now + kPatience});
-        if (until - now > kNear) {
+        if (!awake && until - now > kNear) {
           ReceiveUntil(until - kNear);
         } else {
           Look(now);
