@@ -30,8 +30,7 @@ constexpr int kLooksForMuchWork = 2;
 // answer, it answers 0.91 of its peak so; with half of these rests 0.88. A look that brings nothing
 // may have been at one of several connections that have something: without the further looks before
 // a rest, those wait for the next one, and answers took 10 ms longer. tests/benchmarks/serving
-// --quick
-// --only=peak_of_8_rows,overload
+// --quick --only=peak_of_8_rows,overload
 constexpr int kRestPart = 8;
 constexpr std::chrono::microseconds kLongestRest(6000);
 constexpr int kLooksBeforeRest = 4;
