@@ -99,7 +99,7 @@ class LoadGenerator::Worker {
     if (result_.open_loop) {
       RunOpen(ArrivalSchedule(phase.arrivals, phase.rate / workers, phase.seed + index,
                               (index + 1.0) / workers),
-              begin);
+              begin, phase.awake);
     } else {
       RunClosed(static_cast<int>(Share(phase.concurrency, workers, index)), phase.awake);
     }
@@ -121,7 +121,7 @@ class LoadGenerator::Worker {
     }
   }
 
-  void RunOpen(ArrivalSchedule schedule, Time begin) {
+  void RunOpen(ArrivalSchedule schedule, Time begin, bool awake) {
     Time due = begin + schedule.Next();
     for (Time now = Clock::now(); MaySend(now); now = Clock::now()) {
       if (due <= now && under_way_ < kMostUnderWay) {
@@ -132,7 +132,7 @@ class LoadGenerator::Worker {
         ReceiveUntil(Time::min());
       } else {
         const Time until = std::min({due, end_, now + kPatience});
-        if (until - now > kNear) {
+        if (!awake && until - now > kNear) {
           ReceiveUntil(until - kNear);
         } else {
           Look(now);
@@ -154,10 +154,12 @@ class LoadGenerator::Worker {
     --left_;
   }
 
-  /// Takes one answer, if one is there.
+  /// Takes one answer, if one is there. The first look that finds none may have sent what a stream
+  /// still held back, and was not in vain.
   bool Look(Time now) {
     const bool found = ReceiveUntil(Time::min());
-    if (!found) result_.vain_seconds += Seconds(Clock::now() - now);
+    if (!found && in_vain_) result_.vain_seconds += Seconds(Clock::now() - now);
+    in_vain_ = !found;
     return found;
   }
 
@@ -195,6 +197,7 @@ class LoadGenerator::Worker {
   Time end_;
   int64_t left_ = 0;
   int64_t under_way_ = 0;
+  bool in_vain_ = false;
   const std::atomic<bool>* stop_ = nullptr;
 };
 

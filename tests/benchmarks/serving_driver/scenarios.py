@@ -7,12 +7,13 @@ from peers import (ASYNCIO, DEDICATED, ECHO, METRICS, OURS, PLAIN, PLAIN_CALLBAC
                    TORCH, UNBATCHED)
 
 # A caller that sleeps whenever it waits has to be woken. Here, where the server's processor and the
-# caller's are of one machine, that is work of the server's (an interrupt through the hypervisor, some
-# microseconds), and the more the slower it is: an echo keeps its caller busy. A caller elsewhere costs
-# no server that. So callers under load stay awake; one_caller, fairness and h2load have those that
-# sleep.
+# caller's are of one machine, that is work of the server's (an interrupt through the hypervisor,
+# some microseconds), and the more the slower it is: an echo keeps its caller busy. A caller
+# elsewhere costs no server that. So callers under load stay awake; one_caller, fairness and h2load
+# have those that sleep.
 AWAKE = {"awake": "true"}
-SATURATING = {"concurrency": 64, "connections": 8, **AWAKE}
+MANY = {"concurrency": 64, "connections": 8}
+SATURATING = {**MANY, **AWAKE}
 SPARSE = {"rate": 200, "arrivals": "constant", "connections": 1}
 CONNECTIONS = (1, 10, 100, 1000)
 
@@ -54,7 +55,7 @@ SCENARIOS = (
     # A generator that needs a part of the server's time for a request, so that the server is the
     # limit, and that knows nothing of gRPC.
     Scenario("h2load", "64 requests under way, one row each, by h2load",
-             (ECHO, OURS, TORCH, UNBATCHED, PLAIN, PLAIN_CALLBACK, ASYNCIO, SYNC), SATURATING,
+             (ECHO, OURS, TORCH, UNBATCHED, PLAIN, PLAIN_CALLBACK, ASYNCIO, SYNC), MANY,
              widths=(50, 128, 512, 1024), h2load=True),
     Scenario("peak", "512 requests under way, one row each",
              (ECHO, OURS, TORCH, UNBATCHED, TIMER, DEDICATED, PLAIN),
@@ -116,5 +117,6 @@ SCENARIOS = (
                beside={"rows": rows, "concurrency": 2, "connections": 1})
       for rows in (1024, 8192)),
     Scenario("sweep", "1 to 512 requests under way", (ECHO, OURS, PLAIN),
-             {"concurrency": "1,2,8,32,128,512", "connections": 8, **AWAKE}, levels=6, quick_widths=None),
+             {"concurrency": "1,2,8,32,128,512", "connections": 8, **AWAKE}, levels=6,
+             quick_widths=None),
 )

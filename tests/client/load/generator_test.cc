@@ -145,7 +145,7 @@ TEST_F(LoadGeneratorTest, LooksForAnswersAllTheTimeWhereItIsToStayAwake) {
   const LoadResult result = Connect()->Run(phase, stop_);
 
   EXPECT_EQ(result.answers[kDeadlineExceeded], 4);
-  EXPECT_GT(result.vain_seconds, 0.1);
+  EXPECT_GT(result.vain_seconds, 0);
 }
 
 TEST_F(LoadGeneratorTest, StopsAtOnceAndCancelsWhatIsUnderWay) {
