@@ -224,7 +224,8 @@ void BatchQueue::CollectIfDone(Task& task, TaskList& done) {
 SteadyTime BatchQueue::NextDue() const {
   if (waiting_.empty()) return SteadyTime::max();
   if (options_.max_batch_delay.count() == 0) return SteadyTime::min();
-  if (waiting_rows_ >= options_.max_batch_rows) return SteadyTime::min();
+  const int64_t full = IsLarge(waiting_.front()) ? max_turn_rows_ : options_.max_batch_rows;
+  if (waiting_rows_ >= full) return SteadyTime::min();
   const Task& first = resumed_ == nullptr ? waiting_.front() : *resumed_;
   return first.arrival_ + options_.max_batch_delay;
 }
