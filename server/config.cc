@@ -53,8 +53,10 @@ ABSL_FLAG(
 ABSL_FLAG(std::string, engine, "auto",
           "What evaluates the network: native, torch, or auto, which is torch for TorchScript and "
           "native for the rest. torch needs LibTorch to be installed.");
-ABSL_FLAG(int64_t, max_batch_rows, mdn::Limits().max_batch_rows,
-          "Rows evaluated together; larger requests are evaluated in slices.");
+ABSL_FLAG(
+    int64_t, max_batch_rows, mdn::Limits().max_batch_rows,
+    "Rows evaluated together; large requests are evaluated in slices, of fewer rows where these "
+    "would take long.");
 ABSL_FLAG(
     int64_t, max_queue_rows, mdn::Limits().max_queue_rows,
     "Rows that may wait for the engine; requests beyond are refused with RESOURCE_EXHAUSTED.");

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,8 +55,7 @@ int LoadFailureCode(const absl::Status& status) {
 }
 
 void AnswerTogether(TaskList done) {
-  std::optional<GatheredWrites> answers;
-  if (done.has_several()) answers.emplace();
+  const GatheredWrites answers;
   BatchQueue::Complete(std::move(done));
 }
 

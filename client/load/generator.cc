@@ -35,11 +35,6 @@ double ProcessCpuSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-int UsableProcessors() {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 grpc::ChannelArguments ChannelArguments() {
   grpc::ChannelArguments arguments;
   // Channels to the same server would share one connection.
@@ -77,6 +72,11 @@ int64_t Share(int64_t whole, int64_t workers, int64_t worker) {
 }
 
 }  // namespace
+
+int UsableProcessors() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
 
 /// The connections of one thread, which sends and receives on one completion queue.
 class LoadGenerator::Worker {

@@ -51,6 +51,9 @@ struct LoadPhase {
   uint64_t seed = 0;
 };
 
+/// That this process may run on.
+int UsableProcessors();
+
 /// Sends the same requests over and over, without retries, on connections that it keeps. It has no
 /// more than 65536 requests under way. Confined to one thread.
 class LoadGenerator {

@@ -268,6 +268,14 @@ void AddBearerFlags(CLI::App& command, BenchFlags* flags) {
       ->type_name("PID");
 }
 
+void CheckTogether(const BenchFlags& flags) {
+  const int threads = std::min(flags.threads, flags.connections);
+  const int processors = load::UsableProcessors();
+  if (!flags.awake || threads <= processors) return;
+  throw CLI::ValidationError("--awake", absl::StrCat("takes a processor for each thread: ", threads,
+                                                     ", but there are ", processors));
+}
+
 }  // namespace
 
 Command AddBench(CLI::App& tool) {
@@ -277,6 +285,7 @@ Command AddBench(CLI::App& tool) {
   AddLevelFlags(*command, flags.get());
   AddTimeFlags(*command, flags.get());
   AddBearerFlags(*command, flags.get());
+  command->callback([flags] { CheckTogether(*flags); });
   command->footer(
       "x is random. Without --rate each request is followed by the next one as soon as it is\n"
       "answered; latency counts from its sending. With --rate latency counts from the moment that\n"

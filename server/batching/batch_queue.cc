@@ -77,7 +77,8 @@ absl::Status BatchQueue::CheckAdmission(const Task& task, SteadyTime now) const 
 
 int64_t BatchQueue::RowsUntilDone(const Task& task) const {
   const int64_t turns = (task.rows() + max_turn_rows_ - 1) / max_turn_rows_;
-  return rows_out_ + std::min(turns * turn_rows_, waiting_rows_) + task.rows();
+  const int64_t before = turn_rows() + (turns - 1) * turn_rows_;
+  return rows_out_ + std::min(before, waiting_rows_) + task.rows();
 }
 
 TaskList BatchQueue::Take(SteadyTime now, Batch& batch) {
@@ -106,7 +107,7 @@ void BatchQueue::TakeTurn(Task& task, int64_t most_rows, Batch& batch) {
   AppendRows(task, rows, batch);
   task.next_row_ += rows;
   waiting_rows_ -= rows;
-  turn_rows_ -= rows;
+  AddTurnRows(task, -rows);
   if (&task == resumed_) overtaking_rows_ = std::max(overtaking_rows_ - rows, int64_t{0});
   if (task.next_row_ < task.turn_end_) return;
   Remove(task);
@@ -133,20 +134,27 @@ void BatchQueue::AppendRows(Task& task, int64_t rows, Batch& batch) {
 
 void BatchQueue::BeginTurn(Task& task) {
   task.turn_end_ = task.next_row_ + std::min(task.rows() - task.next_row_, max_turn_rows_);
-  turn_rows_ += task.turn_end_ - task.next_row_;
+  AddTurnRows(task, task.turn_end_ - task.next_row_);
+}
+
+void BatchQueue::AddTurnRows(const Task& task, int64_t rows) {
+  turn_rows_ += rows;
+  if (task.overtaken_ == overtaken_) overtaken_turn_rows_ += rows;
 }
 
 void BatchQueue::PushNew(Task& task) {
   BeginTurn(task);
-  if (overtaking_rows_ >= options_.max_batch_rows) {
+  if (HaveBeenOvertaken()) {
     resumed_ = nullptr;
-    overtaking_rows_ = 0;
+    overtaking_rows_ = overtaken_turn_rows_ = 0;
+    ++overtaken_;
   }
   waiting_.InsertBefore(resumed_, task);
   if (resumed_ != nullptr) overtaking_rows_ += task.turn_end_;
 }
 
 void BatchQueue::PushResumed(Task& task) {
+  task.overtaken_ = overtaken_;
   BeginTurn(task);
   waiting_.PushBack(task);
   if (resumed_ == nullptr) resumed_ = &task;
@@ -201,7 +209,7 @@ void BatchQueue::End(Task& task, absl::Status outcome) {
   if (task.stage_ != Task::Stage::kWaiting) return;
   Remove(task);
   waiting_rows_ -= task.rows() - task.next_row_;
-  turn_rows_ -= task.turn_end_ - task.next_row_;
+  AddTurnRows(task, task.next_row_ - task.turn_end_);
   if (waiting_.empty()) busy_at_departure_ = false;
   task.stage_ = Task::Stage::kTaken;
 }
@@ -216,7 +224,8 @@ void BatchQueue::CollectIfDone(Task& task, TaskList& done) {
 SteadyTime BatchQueue::NextDue() const {
   if (waiting_.empty()) return SteadyTime::max();
   if (options_.max_batch_delay.count() == 0) return SteadyTime::min();
-  if (waiting_rows_ >= options_.max_batch_rows) return SteadyTime::min();
+  const int64_t full = IsLarge(waiting_.front()) ? max_turn_rows_ : options_.max_batch_rows;
+  if (waiting_rows_ >= full) return SteadyTime::min();
   const Task& first = resumed_ == nullptr ? waiting_.front() : *resumed_;
   return first.arrival_ + options_.max_batch_delay;
 }

@@ -104,7 +104,9 @@ class BatchQueue {
   bool empty() const { return waiting_.empty(); }
   int64_t waiting_rows() const { return waiting_rows_; }
   /// Of these, those before a small task that came now.
-  int64_t turn_rows() const { return turn_rows_; }
+  int64_t turn_rows() const {
+    return HaveBeenOvertaken() ? turn_rows_ : turn_rows_ - overtaken_turn_rows_;
+  }
   const RowPace& pace() const { return pace_; }
   const BatchStats& stats() const { return stats_; }
 
@@ -117,9 +119,11 @@ class BatchQueue {
   void RecordDeparture(const Batch& batch, SteadyTime now);
   int64_t MaxTurnRows() const;
   bool IsLarge(const Task& task) const { return task.rows() > max_turn_rows_; }
+  bool HaveBeenOvertaken() const { return overtaking_rows_ >= options_.max_batch_rows; }
   void TakeTurn(Task& task, int64_t most_rows, Batch& batch);
   static void AppendRows(Task& task, int64_t rows, Batch& batch);
   void BeginTurn(Task& task);
+  void AddTurnRows(const Task& task, int64_t rows);
   void PushNew(Task& task);
   void PushResumed(Task& task);
   void Remove(Task& task);
@@ -136,6 +140,9 @@ class BatchQueue {
   int64_t waiting_rows_ = 0;
   // Of the waiting rows, those whose task may have them taken in its present turn.
   int64_t turn_rows_ = 0;
+  // Of these, those of the tasks from resumed_ on, which have this number.
+  int64_t overtaken_turn_rows_ = 0;
+  int64_t overtaken_ = 1;
   int64_t rows_out_ = 0;  // being evaluated
   RowPace pace_;
   // By the time that each batch held its evaluator.

@@ -41,7 +41,8 @@ struct BatchMetrics {
 class Batcher {
  public:
   struct Options {
-    /// Rows evaluated together; a larger task is evaluated in slices. At least 1.
+    /// Rows evaluated together; a larger task is evaluated in slices, of fewer rows where these
+    /// would take long. At least 1.
     int64_t max_batch_rows = 512;
     /// Rows that may wait; a task that does not fit is refused with RESOURCE_EXHAUSTED. At least as
     /// many as the largest task has, which could never enter otherwise.

@@ -66,6 +66,7 @@ class Task {
   int64_t next_row_ = 0;    // Batches have taken the rows before this one,
   int64_t turn_end_ = 0;    // and may take the rows before that one until others have had a turn.
   int64_t slices_out_ = 0;  // being evaluated
+  int64_t overtaken_ = 0;   // Says whether new tasks go before this one; see BatchQueue.
   absl::Status outcome_;    // The first failure stands.
   bool followed_ = false;
   // Neighbours in the one TaskList that holds the task.

@@ -16,7 +16,6 @@ class TaskList {
   ~TaskList();
 
   bool empty() const { return front_ == nullptr; }
-  bool has_several() const { return front_ != back_; }
   /// Not empty.
   Task& front() const { return *front_; }
 

@@ -21,25 +21,24 @@ constexpr int kNone = -1;
 /// What a thread has sent to one socket in a row.
 struct Run {
   bool gathers = false;
+  bool more_follows = false;
   int socket = kNone;
   int messages = 0;
   /// TCP may hold the last one back.
   bool is_held = false;
-  /// The run before had several messages. Where peers alternate, telling TCP that more follows, and
-  /// then that it does not, gains nothing and costs a system call.
-  bool expects_more = false;
 };
 
 thread_local Run run;
 
 void EndRun() {
-  if (run.socket == kNone) return;
   if (run.is_held) {
-    // Sends what is held back, also where it is set already; without a push flag, as uncorking.
+    // Sends what is held back, also where it is set already.
     const int no_delay = 1;
     setsockopt(run.socket, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof(no_delay));
   }
-  run = {run.gathers, kNone, 0, false, run.messages > 1};
+  run.socket = kNone;
+  run.messages = 0;
+  run.is_held = false;
 }
 
 /// Whether TCP is told that more follows this message to the socket.
@@ -47,14 +46,18 @@ bool AddToRun(int socket) {
   if (run.socket != socket) EndRun();
   run.socket = socket;
   ++run.messages;
-  run.is_held =
-      (run.messages > 1 || run.expects_more) && run.messages % GatheredWrites::kMostGathered != 0;
+  run.is_held = run.more_follows && run.messages % GatheredWrites::kMostGathered != 0;
   return run.is_held;
 }
 
 }  // namespace
 
-GatheredWrites::GatheredWrites() { run.gathers = true; }
+GatheredWrites::GatheredWrites() {
+  run.gathers = true;
+  run.more_follows = false;
+}
+
+void GatheredWrites::Announce(bool more_follows) { run.more_follows = more_follows; }
 
 GatheredWrites::~GatheredWrites() {
   EndRun();

@@ -1,6 +1,7 @@
 #include "server/rpc/call.h"
 
 #include <google/protobuf/descriptor.h>
+#include <grpc/grpc_security.h>
 #include <grpc/support/time.h>
 
 #include <algorithm>
@@ -86,6 +87,13 @@ SteadyTime Deadline(const grpc::ServerContext& context) {
   if (deadline.tv_sec >= kLatest.count()) return SteadyTime::max();
   return SteadyTime(std::chrono::seconds(deadline.tv_sec) +
                     std::chrono::nanoseconds(deadline.tv_nsec));
+}
+
+const void* ConnectionOf(grpc::ServerContext& context) {
+  // Made when the connection is, also where that is not secured, and held by its calls.
+  grpc_auth_context* const connection = grpc_call_auth_context(context.c_call());
+  grpc_auth_context_release(connection);
+  return connection;
 }
 
 int MethodIndex(const RpcMethod& method) {

@@ -87,6 +87,10 @@ class CallGate {
 /// The call's deadline; SteadyTime::max() where the caller set none.
 SteadyTime Deadline(const grpc::ServerContext& context);
 
+/// What the calls of one connection have in common while any of them lasts; to be compared only.
+/// nullptr: not known.
+const void* ConnectionOf(grpc::ServerContext& context);
+
 /// A method's place among those of its service in the .proto.
 int MethodIndex(const RpcMethod& method);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "server/connections/gathered_writes.h"
 #include "server/rpc/gathered_tasks.h"
 #include "server/rpc/model_versions.h"
 #include "server/rpc/operations.h"
@@ -58,13 +59,17 @@ class EvaluatingCall final : public UnaryCall<EvaluatingRpc<Method>, MdnService>
   class RowsTask final : public Task {
    public:
     RowsTask(EvaluatingCall& call, Operation operation, SteadyTime deadline)
-        : Task(operation.rows().x(), operation.rows().count(), deadline),
+        : Task(operation.rows().x(), operation.rows().count(), deadline,
+               ConnectionOf(call.context())),
           call_(call),
           operation_(std::move(operation)) {}
     void Consume(const Mixture& mixture, int64_t begin, int64_t first_row, int64_t rows) override {
       operation_.Consume(mixture, begin, first_row, rows);
     }
-    void Done(absl::Status status) override { call_.End(status); }
+    void Done(absl::Status status) override {
+      GatheredWrites::Announce(followed());
+      call_.End(status);
+    }
 
    private:
     EvaluatingCall& call_;

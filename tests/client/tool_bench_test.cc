@@ -148,9 +148,16 @@ TEST_F(ToolBenchTest, ShowsWhatItHasWhenInterrupted) {
 
 TEST_F(ToolBenchTest, RefusesWrongUsage) {
   const std::vector<std::vector<std::string>> wrong = {
-      {"--concurrency=0"}, {"--rate=0"},        {"--rate=1", "--concurrency=1"},
-      {"--rpc=nonsense"},  {"--duration=0s"},   {"--warmup=-1s"},
-      {"--rows=0"},        {"--connections=0"}, {"--arrivals=constant"}};
+      {"--concurrency=0"},
+      {"--rate=0"},
+      {"--rate=1", "--concurrency=1"},
+      {"--rpc=nonsense"},
+      {"--duration=0s"},
+      {"--warmup=-1s"},
+      {"--rows=0"},
+      {"--connections=0"},
+      {"--arrivals=constant"},
+      {"--awake", "--threads=1024", "--connections=1024"}};
   for (const std::vector<std::string>& flags : wrong) {
     const ToolResult result = Bench(flags);
     EXPECT_EQ(result.exit_code, 64) << testing::PrintToString(flags);

@@ -75,8 +75,7 @@ SCENARIOS = (
     # not, and is the whole tail.
     Scenario("tail", "Poisson arrivals at 70 % of the peak", (ECHO, OURS, PLAIN),
              {"connections": 8}, rate_of=(0.7, "peak", None), least_seconds=3),
-    # In a closed loop a faster server keeps the generator busier, which then need not be woken for
-    # every answer. In an open loop it never sleeps.
+    # In an open loop no server gets more requests than another.
     Scenario("same_rate", "Poisson arrivals at half of our peak, for all alike", (ECHO, *POLICIES),
              {"connections": 8}, widths=(50, 128, 1024), rate_of=(0.5, "peak", OURS)),
     # Many rows, so that the server's limit is well below the load generator's.

@@ -102,6 +102,19 @@ TEST_F(BatchAdmissionTest, LargeTaskWaitsForNoMoreRowsThanThereAre) {
   EXPECT_EQ(Push(300, 1000 + 2 * 3500, 1000).times_done(), 0);
 }
 
+TEST_F(BatchAdmissionTest, TaskDoesNotWaitForThoseThatItOvertakes) {
+  LearnPace(100, 1000);
+  PushWithoutDeadline(1000, 1000);
+  Return(Take(1000), 2000);
+  EXPECT_EQ(queue_.turn_rows(), 0);
+  EXPECT_EQ(Push(10, 2000 + 2 * 100, 2000).times_done(), 0);
+  EXPECT_EQ(Push(110, 2000 + 2 * 2299, 2000).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Push(110, 2000 + 2 * 2300, 2000).times_done(), 0);
+  EXPECT_EQ(queue_.turn_rows(), 210) << "a full batch has overtaken the large one";
+  EXPECT_EQ(Push(1, 2000 + 2 * 2109, 2000).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Push(1, 2000 + 2 * 2110, 2000).times_done(), 0);
+}
+
 TEST_F(BatchAdmissionTest, CancelledRowsNoLongerStandBeforeATask) {
   LearnPace(100, 1000);
   PushWithoutDeadline(10, 1000);

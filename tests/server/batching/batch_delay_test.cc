@@ -73,6 +73,24 @@ TEST_F(BatchDelayTest, RestOfALargeTaskIsDueByItsOwnArrival) {
   EXPECT_EQ(queue_.NextDue(), AtMicrosecond(60));
 }
 
+TEST_F(BatchDelayTest, TurnOfALargeTaskIsDueAtOnce) {
+  BatchQueue queue({8, 100, std::chrono::microseconds(50), /*efficient_rows=*/2});
+  const auto take_and_return = [&queue](int64_t taken, int64_t returned) {
+    Batch batch;
+    BatchQueue::Complete(queue.Take(AtMicrosecond(taken), batch));
+    BatchQueue::Complete(queue.Return(AtMicrosecond(returned), batch));
+  };
+  RecordingTask slow(7), large(8, 3);
+  BatchQueue::Complete(queue.Push(slow, AtMicrosecond(0)));
+  take_and_return(0, 900);  // A turn has two rows.
+  BatchQueue::Complete(queue.Push(large, AtMicrosecond(1000)));
+  EXPECT_EQ(queue.NextDue(), SteadyTime::min());
+  take_and_return(1000, 1000);
+  EXPECT_EQ(queue.waiting_rows(), 1);
+  EXPECT_EQ(queue.NextDue(), AtMicrosecond(1050));
+  take_and_return(1050, 1050);
+}
+
 TEST_F(BatchDelayTest, TaskThatOvertakesTheRestOfALargeOneDoesNotPostponeIt) {
   PushAt(10, 6);
   TakeAndReturnAt(20);

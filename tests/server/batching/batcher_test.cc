@@ -154,20 +154,23 @@ TEST(BatcherTest, TasksThatComeWhileABatchIsBeingCompletedFormTheNextOne) {
 
 TEST(BatcherTest, CompletesTheTasksOfABatchTogether) {
   Batcher::Options options = Limits(512);
-  std::vector<bool> several;
+  std::vector<int> completed;
   options.complete = [&](TaskList done) {
-    several.push_back(done.has_several());
+    completed.push_back(0);
     BatchQueue::Complete(std::move(done));
   };
   const FakeEngine engine;
   Batcher batcher(engine, options);
   RecordingTask alone(7), a(8), b(9);
+  for (RecordingTask* task : {&alone, &a, &b}) {
+    task->on_done = [&] { ++completed.back(); };
+  }
   batcher.Submit(alone);
   batcher.Enqueue(a, SteadyTime());
   batcher.Enqueue(b, SteadyTime());
   batcher.Evaluate();
   EXPECT_TRUE(alone.succeeded() && a.succeeded() && b.succeeded());
-  EXPECT_THAT(several, ElementsAre(false, true));
+  EXPECT_THAT(completed, ElementsAre(1, 2));
 }
 
 TEST(BatcherTest, TasksThatWereQueuedAreEvaluatedTogetherWhenAsked) {

@@ -54,7 +54,16 @@ class GatheredWritesTest : public testing::Test {
   const FileDescriptor other_socket_ = Accept();
 };
 
+/// Each but the last with the word that another one follows.
+void SendAll(const FileDescriptor& socket, const std::string& letters) {
+  for (size_t i = 0; i < letters.size(); ++i) {
+    GatheredWrites::Announce(i + 1 < letters.size());
+    Send(socket, std::string(1, letters[i]));
+  }
+}
+
 TEST_F(GatheredWritesTest, EachMessageLeavesForItself) {
+  const GatheredWrites gathered;
   for (const char* text : {"a", "b", "c", "d"}) Send(socket_, text);
   EXPECT_EQ(peer_.Receive(4), "abcd");
   EXPECT_GE(Segments(socket_), 4);
@@ -63,18 +72,33 @@ TEST_F(GatheredWritesTest, EachMessageLeavesForItself) {
 // A thread that stands still for long has the kernel send what it holds back: fewer than all is as
 // much as is certain.
 TEST_F(GatheredWritesTest, MessagesToOnePeerLeaveTogether) {
-  {
-    const GatheredWrites gathered;
-    for (const char* text : {"a", "b", "c", "d", "e", "f", "g", "h"}) Send(socket_, text);
-  }
+  const GatheredWrites gathered;
+  SendAll(socket_, "abcdefgh");
   EXPECT_EQ(peer_.Receive(8), "abcdefgh");
   EXPECT_LT(Segments(socket_), 8);
   Send(socket_, "i");
   EXPECT_EQ(peer_.Receive(1), "i");
 }
 
+TEST_F(GatheredWritesTest, NothingIsGatheredUnlessSomebodyAsksForIt) {
+  SendAll(socket_, "abcd");
+  EXPECT_EQ(peer_.Receive(4), "abcd");
+  EXPECT_GE(Segments(socket_), 4);
+}
+
+TEST_F(GatheredWritesTest, NothingIsKeptWhereWhatWasAnnouncedDoesNotCome) {
+  {
+    const GatheredWrites gathered;
+    GatheredWrites::Announce(true);
+    Send(socket_, "a");
+  }
+  EXPECT_GE(Segments(socket_), 1);
+  EXPECT_EQ(peer_.Receive(1), "a");
+}
+
 TEST_F(GatheredWritesTest, NothingIsKeptForAPeerWhenItIsAnothersTurn) {
   const GatheredWrites gathered;
+  GatheredWrites::Announce(true);
   Send(socket_, "a");
   Send(socket_, "b");
   Send(other_socket_, "c");
@@ -84,6 +108,7 @@ TEST_F(GatheredWritesTest, NothingIsKeptForAPeerWhenItIsAnothersTurn) {
 
 TEST_F(GatheredWritesTest, NoMoreThanItsBoundIsKept) {
   const GatheredWrites gathered;
+  GatheredWrites::Announce(true);
   const std::string text(GatheredWrites::kMostGathered, 'a');
   for (const char letter : text) Send(socket_, std::string(1, letter));
   EXPECT_GE(Segments(socket_), 1);
@@ -92,9 +117,7 @@ TEST_F(GatheredWritesTest, NoMoreThanItsBoundIsKept) {
 
 TEST_F(GatheredWritesTest, OtherThreadsAreNotConcerned) {
   const GatheredWrites gathered;
-  std::thread([this] {
-    for (const char* text : {"a", "b", "c"}) Send(socket_, text);
-  }).join();
+  std::thread([this] { SendAll(socket_, "abc"); }).join();
   EXPECT_EQ(peer_.Receive(3), "abc");
   EXPECT_GE(Segments(socket_), 3);
 }
@@ -104,6 +127,7 @@ TEST_F(GatheredWritesTest, SocketsThatAreNotTcpTakeNoNotice) {
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
   const FileDescriptor left(ends[0]), right(ends[1]);
   const GatheredWrites gathered;
+  GatheredWrites::Announce(true);
   Send(left, "a");
   char letter = 0;
   EXPECT_EQ(recv(right.number(), &letter, 1, MSG_DONTWAIT), 1);

@@ -44,6 +44,7 @@ class GrpcWritesTest : public testing::Test {
   /// Begins so many calls on this thread.
   void Begin(int calls) {
     for (int i = 0; i < calls; ++i) {
+      GatheredWrites::Announce(i + 1 < calls);
       Call& call = calls_.emplace_back();
       call.rpc = stub_.PrepareUnaryCall(&call.context, "/service/Method", {}, &queue_);
       call.rpc->StartCall();
