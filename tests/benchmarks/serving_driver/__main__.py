@@ -27,11 +27,12 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="tests/benchmarks/serving", description=(
         "Compares the server with an echo on its own transport, a plain C++ server with LibTorch "
         "and a Python server, on one processor each, and tells what the goals are."))
-    parser.add_argument("--quick", action="store_true", help="about a minute, for development")
+    parser.add_argument("--quick", action="store_true", help="a minute and a half, for development")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[],
                         help="scenarios, separated by commas: " + ", ".join(names))
     parser.add_argument("--rounds", type=int, help="default 7; 2 with --quick")
-    parser.add_argument("--seconds", type=float, help="of each run; default 1; 0.4 with --quick")
+    parser.add_argument("--seconds", type=float,
+                        help="of each run; default 1; 0.4 with --quick; 3 at least for the tail")
     parser.add_argument("--widths", type=lambda text: [int(w) for w in text.split(",")],
                         default=[], help="of the hidden layers, of 50,128,512,1024")
     parser.add_argument("--soak", type=float, metavar="SECONDS",
