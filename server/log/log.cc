@@ -149,10 +149,8 @@ Log::Log(LogFormat format, spdlog::level::level_enum level, int file_descriptor)
       thread_(std::make_shared<spdlog::details::thread_pool>(kMaxWaiting, 1)) {
   auto sink = std::make_shared<PatientSink>(file_descriptor);
   sink->set_formatter(MakeFormatter(format));
-  sink->CountOverruns([pool = std::weak_ptr(thread_)] {
-    const auto alive = pool.lock();
-    return alive == nullptr ? 0 : alive->overrun_counter();
-  });
+  // Only the pool's own thread calls the sink: it has to own nothing of the pool that joins it.
+  sink->CountOverruns([pool = thread_.get()] { return pool->overrun_counter(); });
   const auto make = [this, &sink](const std::string& name) {
     return std::make_shared<spdlog::async_logger>(name, sink, thread_,
                                                   spdlog::async_overflow_policy::overrun_oldest);

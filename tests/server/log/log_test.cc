@@ -10,6 +10,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_split.h"
@@ -83,6 +84,17 @@ TEST_F(LogTest, AMessageIsOneLineOfTextWhateverItHolds) {
     spdlog::info("a\nline\x1b[2J");
   }
   EXPECT_THAT(Read(), EndsWith("[info] a?line?[2J\n"));
+}
+
+TEST_F(LogTest, EndsWhileItsLastMessageIsBeingWritten) {
+  for (int i = 0; i < 3000; ++i) {
+    {
+      const Log log(LogFormat::kText, spdlog::level::info, writer());
+      spdlog::info("last");
+      if (i % 2 != 0) std::this_thread::yield();  // Half of the time the writer has begun.
+    }
+    ASSERT_THAT(Read(), EndsWith("[info] last\n"));
+  }
 }
 
 TEST_F(LogTest, FieldsOfTextStandSideBySide) {
