@@ -117,10 +117,14 @@ const ServerChannel* Route::Next() {
     const Server* const server = std::exchange(last_resort_, nullptr);
     return server == nullptr ? nullptr : &server->regardless;
   }
-  const Server& server = *servers_[next_++];
-  if (Rank(server) == kFailed) return &server.regardless;
-  heeded_ = &server;
-  return &server.heeding;
+  // What has failed since the order was made comes after what has not.
+  const auto rest = servers_.begin() + static_cast<ptrdiff_t>(next_);
+  const auto best = std::find_if(rest, servers_.end(),
+                                 [](const Server* server) { return Rank(*server) != kFailed; });
+  if (best == servers_.end()) return &servers_[next_++]->regardless;
+  std::rotate(rest, best, best + 1);
+  heeded_ = servers_[next_++];
+  return &heeded_->heeding;
 }
 
 Route ServerRotation::Next() const {

@@ -38,8 +38,9 @@ struct Server {
 
 constexpr size_t kMaxRouteLength = 3;
 
-/// The servers that one call may go to, in the order in which they are tried. Refers to the
-/// rotation that it comes from. Confined to one thread at a time.
+/// The servers that one call may go to, in the order in which they are tried, those at the end that
+/// do not serve when it is their turn. Refers to the rotation that it comes from. Confined to one
+/// thread at a time.
 class Route {
  public:
   Route() = default;

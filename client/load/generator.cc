@@ -56,7 +56,7 @@ absl::StatusOr<std::vector<std::shared_ptr<grpc::Channel>>> OpenChannels(
   }
   const auto deadline =
       std::chrono::system_clock::now() +
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(options.timeout);
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(options.connect_timeout);
   for (int i = 0; i < options.connections; ++i) {
     if (channels[i]->WaitForConnected(deadline)) continue;
     return absl::UnavailableError(absl::StrCat("connection ", i + 1, " of ", options.connections,

@@ -27,8 +27,9 @@ struct GeneratorOptions {
   bool stream = false;
   /// Each serves its own connections; at most as many as there are.
   int threads = 1;
-  /// For connecting, and for each request from the moment that it is due.
+  /// For each request from the moment that it is due.
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);
+  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(10);
 };
 
 /// One phase of load.

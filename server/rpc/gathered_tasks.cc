@@ -105,17 +105,21 @@ int GatheredTasks::looks() const {
 
 bool GatheredTasks::Finish() {
   if (models_.empty()) return false;
-  for (const auto& model : models_) {
-    Batcher& batcher = model->batcher();
-    const auto evaluate = [&] { batcher.Evaluate(); };
-    if (IsLong(batcher)) {
+  std::chrono::nanoseconds rest{0};
+  for (auto& model : models_) {
+    const bool is_long = IsLong(model->batcher());
+    const auto evaluate = [&] {
+      model->batcher().Evaluate();
+      rest = RestFor(model->batcher());
+      model.reset();  // This thread may have to wait for its place, and nobody knows how long.
+    };
+    if (is_long) {
       place_->Yield(evaluate);
     } else {
       place_->Keep(evaluate);
     }
   }
-  rest_ =
-      place_->interrupts() ? RestFor(models_.front()->batcher()) : std::chrono::nanoseconds::zero();
+  rest_ = place_->interrupts() ? rest : std::chrono::nanoseconds::zero();
   models_.clear();
   full_ = false;
   tasks_ = 0;

@@ -106,9 +106,9 @@ TEST_F(ToolBenchTest, CountsErrorsByCode) {
 
 TEST_F(ToolBenchTest, FailsWhereNothingSucceeds) {
   service_.SpareNext(1);  // It asks for the model first.
-  service_.HoldCalls();
+  service_.FailNext(1000, {grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"});
   const ToolResult result =
-      RunTool({"bench", server_, "--requests=4", "--warmup=0s", "--timeout=1s", "--concurrency=4"});
+      RunTool({"bench", server_, "--requests=4", "--warmup=0s", "--concurrency=4"});
 
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, HasSubstr("  errors: DEADLINE_EXCEEDED 4\n"));

@@ -261,7 +261,7 @@ TEST(ClientStreamLossTest, CloseWaitsForCallbacksThatStillRun) {
   auto closed = std::async(std::launch::async, [&] { stream->Close(); });
   EXPECT_EQ(closed.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
   released.set_value();
-  EXPECT_EQ(closed.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  EXPECT_EQ(closed.wait_for(std::chrono::seconds(30)), std::future_status::ready);
 }
 
 TEST(ClientStreamLossTest, WithoutServersCallbacksMayMakeOtherRequests) {
@@ -274,7 +274,7 @@ TEST(ClientStreamLossTest, WithoutServersCallbacksMayMakeOtherRequests) {
     });
   });
   auto answer = second.get_future();
-  ASSERT_EQ(answer.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  ASSERT_EQ(answer.wait_for(std::chrono::seconds(30)), std::future_status::ready);
   EXPECT_EQ(answer.get(), absl::InvalidArgumentError("the list of servers is empty"));
   stream->Close();
 }
@@ -413,7 +413,7 @@ TEST_F(StalledStreamTest, CloseReturnsThoughARequestExpiredBeforeTheCallOpened) 
   EXPECT_EQ(expired.code(), absl::StatusCode::kDeadlineExceeded);
   auto closed = std::async(std::launch::async, [&] { stream->Close(); });
   listener.AnswerOneBy(*server_);
-  EXPECT_EQ(closed.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  EXPECT_EQ(closed.wait_for(std::chrono::seconds(30)), std::future_status::ready);
   stream->Cancel();
 }
 

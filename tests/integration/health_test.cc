@@ -151,7 +151,7 @@ TEST_F(HealthTest, HundredOpenWatchesDoNotDelayTheDrain) {
   }
   const auto begin = std::chrono::steady_clock::now();
   server_.server().Drain();  // Its timeout is 30 s.
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(25));
   for (auto& reader : readers) {
     while (reader->Read(&response)) {
     }

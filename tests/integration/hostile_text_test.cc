@@ -238,7 +238,7 @@ TEST(HostileTextTest, HeadersThatMeanNothingHarmNobody) {
     RawHttp2 connection(server.port());
     connection.BeginCall("/mdn.v1.MdnService/Predict", headers);
     connection.SendData(MessagePrefix(false, 0), 5000, true);
-    EXPECT_TRUE(connection.AwaitEnd(10'000)) << headers.front().first;
+    EXPECT_TRUE(connection.AwaitEnd(30'000)) << headers.front().first;
   }
   const auto stub = v1::MdnService::NewStub(ConnectedChannel(server.address()));
   EXPECT_TRUE(Predict(*stub, Request("ex_1d")).ok());

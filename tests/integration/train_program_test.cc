@@ -118,24 +118,33 @@ TEST_F(TrainProgramTest, WritesTheSameBytesForTheSameSeed) {
 }
 
 TEST_F(TrainProgramTest, SavesWhatStandsOnAnInterruptAndResumes) {
-  const std::vector<std::string> flags = {"--example=econ_density", "--rows=2000",
-                                          "--iterations=600"};
-  auto interrupted = flags, resumed = flags, whole = flags;
-  interrupted.push_back(OutputFlag("parts"));
+  std::vector<std::string> flags;
+  Outcome outcome;
+  int iterations = 300;
+  // Until the interrupt comes before the end, however slow the machine is with it.
+  do {
+    iterations *= 2;
+    flags = {"--example=econ_density", "--rows=2000", absl::StrCat("--iterations=", iterations)};
+    auto interrupted = flags;
+    interrupted.insert(interrupted.end(), {OutputFlag("parts"), "--overwrite"});
+    ChildProcess program(Command(interrupted));
+    EXPECT_THAT(program.ReadLine(), HasSubstr("data "));
+    program.Signal(SIGINT);
+    outcome = Finish(program);
+  } while (outcome.exit_code == 0);
+  auto resumed = flags, whole = flags;
   resumed.insert(resumed.end(), {OutputFlag("parts"), "--resume"});
   whole.push_back(OutputFlag("whole"));
 
-  ChildProcess program(Command(interrupted));
-  EXPECT_THAT(program.ReadLine(), HasSubstr("data "));
-  program.Signal(SIGINT);
-  const Outcome outcome = Finish(program);
   EXPECT_EQ(outcome.exit_code, 130) << outcome.errors;
   EXPECT_THAT(outcome.errors, HasSubstr("mdn_train: interrupted; --resume goes on from here\n"));
   EXPECT_TRUE(LoadCheckpoint(directory_.Path("parts/model.safetensors"), {}).ok());
 
   const Outcome rest = Train(resumed);
   ASSERT_EQ(rest.exit_code, 0) << rest.errors;
-  EXPECT_THAT(rest.lines.at(2), ContainsRegex("trained   600 iterations, [0-9]+ of them now, in "));
+  EXPECT_THAT(rest.lines.at(2),
+              ContainsRegex(
+                  absl::StrCat("trained   ", iterations, " iterations, [0-9]+ of them now, in ")));
   ASSERT_EQ(Train(whole).exit_code, 0);
   EXPECT_EQ(ReadFile(directory_.Path("parts/model.safetensors")),
             ReadFile(directory_.Path("whole/model.safetensors")));

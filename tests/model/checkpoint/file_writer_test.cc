@@ -42,7 +42,8 @@ TEST(WriteFileAtomicallyTest, NamesThePathThatCannotBe) {
   directory.Write("file", "text");
   const absl::Status status = WriteFileAtomically(directory.Path("file/below"), "text");
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(status.message(), directory.Path("file/below") + ": cannot be written: Not a directory");
+  EXPECT_EQ(status.message(),
+            directory.Path("file/below") + ": cannot be written: Not a directory");
 }
 
 TEST(WriteFileAtomicallyTest, LeavesTheOldFileWhereADirectoryStandsInTheWay) {
@@ -54,22 +55,22 @@ TEST(WriteFileAtomicallyTest, LeavesTheOldFileWhereADirectoryStandsInTheWay) {
   EXPECT_THAT(NamesIn(directory.Path("")), ElementsAre("place"));
 }
 
-// A limit on the size of files stands for a full disk: the process that it holds for ends.
-[[noreturn]] void WriteMoreThanFits() {
+// A limit on the size of files stands for a full disk; it holds for the process from now on.
+bool KeepsTheOldFileWhenTheDiskIsFull() {
   std::signal(SIGXFSZ, SIG_IGN);
   const rlimit limit{1000, 1000};
   setrlimit(RLIMIT_FSIZE, &limit);
   const TemporaryDirectory directory;
   const std::string path = directory.Write("file", "old");
   const absl::Status status = WriteFileAtomically(path, std::string(5000, 'x'));
-  const bool sound = status.code() == absl::StatusCode::kResourceExhausted &&
-                     ReadFile(path) == "old" && NamesIn(directory.Path("")).size() == 1;
-  std::_Exit(sound ? 7 : 1);
+  return status.code() == absl::StatusCode::kResourceExhausted && ReadFile(path) == "old" &&
+         NamesIn(directory.Path("")).size() == 1;
 }
 
 TEST(WriteFileAtomicallyDeathTest, LeavesTheOldFileWhenTheDiskIsFull) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(WriteMoreThanFits(), ::testing::ExitedWithCode(7), "");
+  EXPECT_EXIT(std::_Exit(KeepsTheOldFileWhenTheDiskIsFull() ? 7 : 1), ::testing::ExitedWithCode(7),
+              "");
 }
 
 }  // namespace

@@ -5,11 +5,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "tests/server/batching/recording_task.h"
+#include "tests/support/await.h"
 #include "tests/support/fake_engine.h"
 
 namespace mdn {
@@ -116,6 +119,28 @@ TEST_F(GatheredTasksTest, WhatIsGatheredIsEvaluatedWhenThereIsNoMore) {
   EXPECT_TRUE(tasks_.Finish());
   EXPECT_FALSE(tasks_.Finish());
   for (const auto& task : added_) EXPECT_TRUE(task->succeeded());
+}
+
+TEST_F(GatheredTasksTest, AThreadThatWaitsForItsPlaceKeepsNoModel) {
+  auto model = std::make_shared<ServedModel>(ModelDescription(), std::make_unique<FakeEngine>(),
+                                             Batcher::Options());
+  const std::weak_ptr<ServedModel> kept = model;
+  tasks_.set_place(place_);
+  RecordingTask task(0);
+  std::promise<void> taken;
+  std::thread other;
+  // Nobody knows how long the first evaluation takes, so it leaves the place to the other thread.
+  task.on_consume = [&] {
+    other = std::thread([&] {
+      const PollingPlace place(places_);
+      taken.set_value();
+      EXPECT_TRUE(Await([&] { return kept.expired(); }));
+    });
+    taken.get_future().wait();
+  };
+  tasks_.Add(std::exchange(model, nullptr), task, AtMicrosecond(0));
+  EXPECT_TRUE(tasks_.Finish());
+  other.join();
 }
 
 }  // namespace
