@@ -110,7 +110,7 @@ bool GatheredTasks::Finish() {
     const bool is_long = IsLong(model->batcher());
     const auto evaluate = [&] {
       model->batcher().Evaluate();
-      rest = RestFor(model->batcher());
+      if (place_->interrupts()) rest = RestFor(model->batcher());
       model.reset();  // This thread may have to wait for its place, and nobody knows how long.
     };
     if (is_long) {
