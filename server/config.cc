@@ -26,6 +26,11 @@ ABSL_FLAG(
 ABSL_FLAG(std::vector<std::string>, listen, {"127.0.0.1:50051"},
           "Addresses to serve on, HOST:PORT or unix:PATH, repeated or separated by commas. Port 0 "
           "picks a free one.");
+ABSL_FLAG(
+    bool, reuse_port, false,
+    "Other servers of the same user that are told so may listen on the same ports of TCP; the "
+    "kernel gives each connection to one of them. Of small models a process with one thread for "
+    "each processor answers more than one process with many threads.");
 ABSL_FLAG(std::string, tls_cert, "",
           "A PEM file with the server's certificate and those between it and its root. Then "
           "addresses of TCP, unlike Unix sockets, are served with TLS only. It is read again when "
@@ -304,6 +309,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   }
   config.engine = absl::GetFlag(FLAGS_engine);
   config.listen = absl::GetFlag(FLAGS_listen);
+  if (absl::GetFlag(FLAGS_reuse_port)) config.port_use = PortUse::kShared;
   config.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   config.max_batch_delay = absl::GetFlag(FLAGS_max_batch_delay);
   config.threads = absl::GetFlag(FLAGS_threads);

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "model/checkpoint/checkpoint.h"
+#include "server/connections/listening_socket.h"
 #include "server/limits.h"
 #include "server/log/access_log.h"
 #include "server/log/log.h"
@@ -26,6 +27,7 @@ struct Config {
   RepositoryConfig repository;
   /// HOST:PORT or unix:PATH each; at least one.
   std::vector<std::string> listen;
+  PortUse port_use = PortUse::kAlone;
   /// HOST:PORT; empty: no monitoring.
   std::string metrics_listen;
   LoadOptions load;

@@ -75,6 +75,7 @@ Server::Options ServerOptions(const Config& config, const Security& security, co
                               RepositoryKeeper* keeper) {
   Server::Options options;
   options.listen = config.listen;
+  options.port_use = config.port_use;
   options.limits = config.limits;
   options.max_inflight_requests = config.max_inflight_requests;
   options.max_inflight_bytes = std::min(options.max_inflight_bytes, UsableMemory() / 4);

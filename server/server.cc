@@ -149,7 +149,7 @@ absl::StatusOr<std::vector<Acceptor::Listener>> Server::Listen(grpc::ServerBuild
   using FromOutside = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
   std::vector<Acceptor::Listener> listeners;
   for (const std::string& address : options_.listen) {
-    auto sockets = ListeningSocket::Open(address);
+    auto sockets = ListeningSocket::Open(address, options_.port_use);
     if (!sockets.ok()) return sockets.status();
     addresses_.push_back(WithPort(address, sockets->front().port()));
     credentials_.push_back(Credentials(address));

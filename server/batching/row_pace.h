@@ -8,7 +8,9 @@
 namespace mdn {
 
 /// How long rows take, learnt from those that have been evaluated. Every batch makes what came
-/// before it count an eighth less, and batches count by their rows. Thread-compatible.
+/// before it count an eighth less, and batches count by their rows. One that took more than twice
+/// what was expected counts as twice: mostly its thread stood still, and what takes longer from now
+/// on is known after some batches all the same. Thread-compatible.
 class RowPace {
  public:
   void Record(int64_t rows, std::chrono::nanoseconds time);

@@ -68,7 +68,7 @@ bool SetOption(int socket, int level, int option, int value) {
 }
 
 /// Fails with errno.
-FileDescriptor Listen(const Place& place) {
+FileDescriptor Listen(const Place& place, PortUse use) {
   const int family = place.storage.ss_family;
   FileDescriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int number = socket.number();
@@ -77,6 +77,7 @@ FileDescriptor Listen(const Place& place) {
   if (family == AF_INET6) SetOption(number, IPPROTO_IPV6, IPV6_V6ONLY, 0);
   if (family != AF_UNIX) {
     SetOption(number, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (use == PortUse::kShared) SetOption(number, SOL_SOCKET, SO_REUSEPORT, 1);
     SetOption(number, IPPROTO_TCP, TCP_NODELAY, 1);
     SetOption(number, IPPROTO_TCP, TCP_USER_TIMEOUT, kLongestSilenceMs);
   }
@@ -116,7 +117,8 @@ absl::StatusOr<std::vector<Place>> Resolve(const std::string& address) {
 
 /// Listens at all places, on the port of the first where theirs is 0. EADDRINUSE where one is
 /// taken, or the last error where none can be had, and then nothing.
-std::vector<ListeningSocket> ListenAtAll(std::vector<Place> places, bool any_port, int& error) {
+std::vector<ListeningSocket> ListenAtAll(std::vector<Place> places, bool any_port, PortUse use,
+                                         int& error) {
   std::vector<ListeningSocket> sockets;
   bool listens_everywhere = false;
   for (Place& place : places) {
@@ -124,10 +126,10 @@ std::vector<ListeningSocket> ListenAtAll(std::vector<Place> places, bool any_por
     FileDescriptor socket;
     if (IsEverywhere(place)) {
       if (listens_everywhere) continue;
-      socket = Listen(EverywhereOfBothVersions(ntohs(place.v4().sin_port)));
+      socket = Listen(EverywhereOfBothVersions(ntohs(place.v4().sin_port)), use);
       listens_everywhere = socket.has_value();
     }
-    if (!socket.has_value()) socket = Listen(place);
+    if (!socket.has_value()) socket = Listen(place, use);
     if (socket.has_value()) {
       sockets.emplace_back(std::move(socket));
       continue;
@@ -138,13 +140,13 @@ std::vector<ListeningSocket> ListenAtAll(std::vector<Place> places, bool any_por
   return sockets;
 }
 
-absl::StatusOr<std::vector<ListeningSocket>> ListenOnTcp(const std::string& address) {
+absl::StatusOr<std::vector<ListeningSocket>> ListenOnTcp(const std::string& address, PortUse use) {
   const absl::StatusOr<std::vector<Place>> places = Resolve(address);
   if (!places.ok()) return places.status();
   const bool any_port = HostAndPort(address).second == "0";
   int error = 0;
   for (int attempt = 0; attempt < (any_port ? kMaxPortsTried : 1); ++attempt) {
-    std::vector<ListeningSocket> sockets = ListenAtAll(*places, any_port, error);
+    std::vector<ListeningSocket> sockets = ListenAtAll(*places, any_port, use, error);
     if (!sockets.empty()) return sockets;
   }
   return Unavailable(address, std::strerror(error));
@@ -183,13 +185,13 @@ absl::StatusOr<std::vector<ListeningSocket>> ListenOnUnix(const std::string& add
   std::memcpy(file.sun_path, path.data(), path.size());
 
   const absl::StatusOr<FileDescriptor> lock = LockDirectoryOf(path);
-  FileDescriptor socket = Listen(place);
+  FileDescriptor socket = Listen(place, PortUse::kAlone);
   if (!socket.has_value() && errno == EADDRINUSE) {
     if (!IsSocket(path)) return Unavailable(address, "a file that is no socket is there");
     if (IsServed(place)) return Unavailable(address, "another process serves it");
     if (!lock.ok()) return Unavailable(address, lock.status().message());
     unlink(path.c_str());
-    socket = Listen(place);
+    socket = Listen(place, PortUse::kAlone);
   }
   if (!socket.has_value()) return Unavailable(address, std::strerror(errno));
   std::vector<ListeningSocket> sockets;
@@ -205,8 +207,9 @@ ino_t Inode(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<ListeningSocket>> ListeningSocket::Open(const std::string& address) {
-  return absl::StartsWith(address, kUnix) ? ListenOnUnix(address) : ListenOnTcp(address);
+absl::StatusOr<std::vector<ListeningSocket>> ListeningSocket::Open(const std::string& address,
+                                                                   PortUse use) {
+  return absl::StartsWith(address, kUnix) ? ListenOnUnix(address) : ListenOnTcp(address, use);
 }
 
 ListeningSocket::ListeningSocket(FileDescriptor socket, std::string path)

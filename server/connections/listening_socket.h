@@ -12,8 +12,15 @@
 
 namespace mdn {
 
-/// Where connections come in until this object ends; the file of a Unix socket goes with it. No
-/// other process can listen at the same address meanwhile. Thread-compatible.
+/// Whether others may listen at the same address of TCP.
+enum class PortUse {
+  kAlone,
+  /// Processes of the same user that all say so: the kernel gives each connection to one of them.
+  kShared,
+};
+
+/// Where connections come in until this object ends; the file of a Unix socket goes with it.
+/// Thread-compatible.
 class ListeningSocket {
  public:
   /// For HOST:PORT one socket for each address that HOST stands for, on the same port, which is a
@@ -21,7 +28,8 @@ class ListeningSocket {
   /// For unix:PATH one, in the place of a socket that nobody serves any more. Of several
   /// processes that try that at once one has it. UNAVAILABLE, with the reason, where the address is
   /// taken or none of those can be had.
-  static absl::StatusOr<std::vector<ListeningSocket>> Open(const std::string& address);
+  static absl::StatusOr<std::vector<ListeningSocket>> Open(const std::string& address,
+                                                           PortUse use = PortUse::kAlone);
 
   /// `path`: the file of a Unix socket, or nothing.
   explicit ListeningSocket(FileDescriptor socket, std::string path = "");

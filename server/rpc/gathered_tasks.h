@@ -37,7 +37,7 @@ class GatheredTasks final : public Gathered {
   void Rest() override;
 
  private:
-  // At the beginning of a busy time; twice as many whenever that was not all.
+  // At the beginning of a busy time; twice as many, within reason, whenever that was not all.
   static constexpr int64_t kFewTasks = 4;
 
   PollingPlace* place_ = nullptr;

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import unittest
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "serving_driver"))
 import awake_caller  # noqa: E402
@@ -161,6 +162,28 @@ traffic: 10.88MB (11410722) total, 477.62KB (489084) headers (space savings 95.4
 
     def test_frames_a_message(self):
         self.assertEqual(generators.framed(b"abc"), b"\0\0\0\0\3abc")
+
+
+class PausesTest(unittest.TestCase):
+    def test_the_server_stands_still_while_it_is_measured_and_not_after(self):
+        stood_still_twice = threading.Event()
+        pauses = []
+
+        def stand_still(seconds):
+            pauses.append(seconds)
+            if len(pauses) == 2:
+                stood_still_twice.set()
+
+        def measure(server, flags):
+            self.assertEqual((server.stand_still, flags), (stand_still, {"rate": 5}))
+            self.assertTrue(stood_still_twice.wait(60))
+            return ["measured"]
+
+        server = mock.Mock(stand_still=stand_still)
+        with mock.patch.object(generators, "bench", measure):
+            self.assertEqual(generators.bench_with_pauses(server, {"rate": 5}), ["measured"])
+        self.assertEqual(set(pauses), {generators.PAUSE_SECONDS})
+        self.assertEqual(threading.active_count(), 1)
 
 
 class AwakeCallerTest(unittest.TestCase):

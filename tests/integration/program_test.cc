@@ -152,6 +152,18 @@ TEST(ProgramTest, ATakenUnixSocketIsNotStolen) {
   }
 }
 
+TEST(ProgramTest, ServersShareAPortIfTheyAreAllToldTo) {
+  ServerProcess first("ex_1d.pt", {"--reuse_port"});
+  const ServerProcess second("ex_1d.pt", {"--reuse_port", "--listen=" + first.address()});
+  EXPECT_EQ(second.address(), first.address());
+  const Ended alone = RunServer({"--model=" + Data("ex_1d.pt"), "--listen=" + first.address()});
+  EXPECT_EQ(alone.code, 69);
+  EXPECT_THAT(alone.errors, HasSubstr("Address already in use"));
+  first.Signal(SIGTERM);
+  EXPECT_EQ(first.Wait(), 0);
+  EXPECT_EQ(ConnectedChannel(second.address())->GetState(false), GRPC_CHANNEL_READY);
+}
+
 TEST(ProgramTest, PrintsOneLineForEachAddress) {
   ServerProcess server("ex_1d.pt", {"--listen=127.0.0.1:0,localhost:0"});
   EXPECT_THAT(server.address(), StartsWith("127.0.0.1:"));

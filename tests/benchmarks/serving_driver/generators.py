@@ -9,9 +9,13 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 from processes import CLIENT
+
+PAUSE_SECONDS = 0.005
+PAUSE_PERIOD_SECONDS = 0.1
 
 
 def bench_command(server, flags, unix=False):
@@ -41,6 +45,23 @@ def bench_beside(server, flags, other_flags):
         other.kill()
         other.wait()
     return [{**result, "beside": beside} for result in results]
+
+
+def bench_with_pauses(server, flags):
+    """While the server stands still again and again, as where others have its processor."""
+    over = threading.Event()
+
+    def pause():
+        while not over.wait(PAUSE_PERIOD_SECONDS):
+            server.stand_still(PAUSE_SECONDS)
+
+    pauses = threading.Thread(target=pause)
+    pauses.start()
+    try:
+        return bench(server, flags)
+    finally:
+        over.set()
+        pauses.join()
 
 
 def _bench(server, flags, unix=False):

@@ -106,7 +106,10 @@ def one_caller(results):
 def tail(results):
     yield from by_width(SMALL, lambda width, tag: [
         Figure(f"p99 at 70 % of the peak / echo, {tag}",
-               results.ratio("tail", width, OURS, ECHO, latency("p99")), 2, 1.2)])
+               results.ratio("tail", width, OURS, ECHO, latency("p99")), 2, 1.2),
+        *(Figure(f"{quantile} with pauses / echo, {tag}",
+                 results.ratio("pauses", width, OURS, ECHO, latency(quantile)))
+          for quantile in ("mean", "p99"))])
 
 
 def bulk_and_streams(results):

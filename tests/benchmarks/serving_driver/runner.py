@@ -69,6 +69,8 @@ class Run:
         flags = {**flags, "duration": f"{seconds}s", "warmup": f"{seconds / 4}s"}
         if scenario.beside:
             return functools.partial(generators.bench_beside, server, flags, scenario.beside)
+        if scenario.pauses:
+            return functools.partial(generators.bench_with_pauses, server, flags)
         return functools.partial(generators.bench, server, flags, scenario.unix)
 
     def _flags(self, scenario, width, name):

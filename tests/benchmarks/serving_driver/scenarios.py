@@ -37,6 +37,8 @@ class Scenario:
     rate_of: tuple = ()
     # Flags of another load at the same time. What a request costs is not known then.
     beside: dict = None
+    # The server stands still for 5 ms ten times a second.
+    pauses: bool = False
     # By h2load instead.
     h2load: bool = False
     # Of a run, whatever was asked for.
@@ -78,6 +80,10 @@ SCENARIOS = (
     # In an open loop no server gets more requests than another.
     Scenario("same_rate", "Poisson arrivals at half of our peak, for all alike", (ECHO, *POLICIES),
              {"connections": 8}, widths=(50, 128, 1024), rate_of=(0.5, "peak", OURS)),
+    # How soon a server has caught up.
+    Scenario("pauses", "the same, while the server stands still for 5 ms ten times a second",
+             (ECHO, OURS), {"connections": 8}, rate_of=(0.5, "peak", OURS), least_seconds=1,
+             pauses=True),
     # Many rows, so that the server's limit is well below the load generator's.
     Scenario("peak_of_8_rows", "128 requests under way, 8 rows each", (OURS,),
              {"concurrency": 128, "connections": 8, "rows": 8, **AWAKE}, widths=(1024,),

@@ -40,6 +40,21 @@ TEST(RowPaceTest, BatchesCountByTheirRows) {
   EXPECT_NEAR(static_cast<double>(pace.TimeFor(1000)->count()), 100'000, 100);
 }
 
+TEST(RowPaceTest, OnePauseIsNoPace) {
+  RowPace pace;
+  for (int i = 0; i < 100; ++i) pace.Record(1, nanoseconds(1'000));
+  pace.Record(1, std::chrono::milliseconds(5));
+  EXPECT_NEAR(static_cast<double>(pace.TimeFor(1000)->count()), 1'125'000, 1'000);
+}
+
+TEST(RowPaceTest, WhatStaysSlowIsKnownAfterSomeBatches) {
+  RowPace pace;
+  for (int i = 0; i < 100; ++i) pace.Record(1, nanoseconds(1'000));
+  int batches = 0;
+  for (; pace.TimeFor(1) < nanoseconds(90'000); ++batches) pace.Record(1, nanoseconds(100'000));
+  EXPECT_LT(batches, 60);
+}
+
 TEST(RowPaceTest, ForgetsHowItWas) {
   RowPace pace;
   for (int i = 0; i < 100; ++i) pace.Record(8, nanoseconds(80'000));

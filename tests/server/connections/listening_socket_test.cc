@@ -13,6 +13,7 @@
 #include <atomic>
 #include <filesystem>
 #include <future>
+#include <list>
 #include <optional>
 #include <string>
 #include <thread>
@@ -28,8 +29,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::vector<ListeningSocket> Open(const std::string& address) {
-  auto sockets = ListeningSocket::Open(address);
+std::vector<ListeningSocket> Open(const std::string& address, PortUse use = PortUse::kAlone) {
+  auto sockets = ListeningSocket::Open(address, use);
   EXPECT_TRUE(sockets.ok()) << sockets.status();
   return sockets.ok() ? *std::move(sockets) : std::vector<ListeningSocket>();
 }
@@ -56,6 +57,24 @@ TEST(ListeningSocketTest, APortIsHadOnce) {
     EXPECT_EQ(second.status().message(),
               absl::StrCat("cannot listen on ", address, ": Address already in use"));
   }
+}
+
+TEST(ListeningSocketTest, APortIsSharedByThoseWhoAllSaySo) {
+  const auto first = Open("127.0.0.1:0", PortUse::kShared);
+  const std::string address = absl::StrCat("127.0.0.1:", first[0].port());
+  EXPECT_FALSE(ListeningSocket::Open(address).ok());
+  const auto second = Open(address, PortUse::kShared);
+  std::list<Peer> peers;
+  for (int i = 0; i < 64; ++i) peers.emplace_back(first[0].port());
+  EXPECT_TRUE(HasConnection(first[0]));
+  EXPECT_TRUE(HasConnection(second[0]));
+}
+
+TEST(ListeningSocketTest, NobodyJoinsWhoListensAlone) {
+  const auto alone = Open("127.0.0.1:0");
+  const std::string address = absl::StrCat("127.0.0.1:", alone[0].port());
+  EXPECT_EQ(ListeningSocket::Open(address, PortUse::kShared).status().code(),
+            absl::StatusCode::kUnavailable);
 }
 
 TEST(ListeningSocketTest, APortIsFreeAgainThoughPeersWereConnected) {

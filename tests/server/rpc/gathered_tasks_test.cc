@@ -23,10 +23,12 @@ using ::testing::ElementsAre;
 /// A model whose rows take as long as is said, by its batcher's clock.
 class GatheredTasksTest : public ::testing::Test {
  protected:
-  void ServeRowsThatTake(std::chrono::microseconds time) {
+  void ServeRowsThatTake(std::chrono::microseconds time,
+                         int64_t max_batch_rows = Batcher::Options().max_batch_rows) {
     auto engine = std::make_unique<FakeEngine>();
     engine_ = engine.get();
     Batcher::Options batching;
+    batching.max_batch_rows = max_batch_rows;
     batching.now = [this] { return AtMicrosecond(now_); };
     model_ = std::make_shared<ServedModel>(ModelDescription(), std::move(engine), batching);
     tasks_.set_place(place_);
@@ -65,12 +67,12 @@ class GatheredTasksTest : public ::testing::Test {
 
 TEST_F(GatheredTasksTest, QuickTasksWaitForMoreOfThemTheLongerTheServerIsBusy) {
   ServeRowsThatTake(std::chrono::microseconds(1));
-  for (const int64_t expected : {4, 8, 16, 32, 64}) {
+  for (const int64_t expected : {4, 8, 16, 32, 64, 64, 64}) {
     EXPECT_EQ(AddUntilFull(), expected);
     EXPECT_TRUE(tasks_.Finish());
     EXPECT_FALSE(tasks_.full());
   }
-  EXPECT_THAT(engine_->batch_sizes(), ElementsAre(1, 4, 8, 16, 32, 64));
+  EXPECT_THAT(engine_->batch_sizes(), ElementsAre(1, 4, 8, 16, 32, 64, 64, 64));
 }
 
 TEST_F(GatheredTasksTest, AfterARestQuickTasksWaitForFewAgain) {
@@ -82,9 +84,15 @@ TEST_F(GatheredTasksTest, AfterARestQuickTasksWaitForFewAgain) {
   tasks_.Finish();
 }
 
-TEST_F(GatheredTasksTest, TasksThatAreNotQuickWaitForAFullBatch) {
+TEST_F(GatheredTasksTest, TasksThatAreNotQuickWaitForManyAtOnce) {
   ServeRowsThatTake(std::chrono::microseconds(3));
-  EXPECT_EQ(AddUntilFull(), Batcher::Options().max_batch_rows);
+  EXPECT_EQ(AddUntilFull(), 64);
+  tasks_.Finish();
+}
+
+TEST_F(GatheredTasksTest, NobodyWaitsForMoreThanAFullBatch) {
+  ServeRowsThatTake(std::chrono::microseconds(3), /*max_batch_rows=*/48);
+  EXPECT_EQ(AddUntilFull(), 48);
   tasks_.Finish();
 }
 
