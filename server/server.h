@@ -46,9 +46,9 @@ class Server {
     /// more takes over from one that evaluates for long. On one processor this costs a small model
     /// 11.2 us of CPU a request where two that always receive cost 12.7, and H = 1024, with 64
     /// calls under way, which then make larger batches, 65 us where those cost 107. On 8 processors
-    /// 8 of them answer 143,000 calls/s of H = 50 at 46 us each, an echo 170,000 at 36: in gRPC
+    /// 8 of them answer 152,000 calls/s of H = 50 at 46 us each, an echo 170,000 at 36: in gRPC
     /// 1.51 each event goes from thread to thread. 8 processes of one thread that share the port
-    /// answer 356,000 at 15 us.
+    /// answer 371,000 at 18 us.
     int pollers = 1;
     /// For the addresses of TCP: a Unix socket is reached by this machine's own processes only.
     std::shared_ptr<const Reloaded<TlsIdentity>> tls;

@@ -48,10 +48,10 @@ bool IsLong(const Batcher& batcher) {
 // tests/benchmarks/serving --quick --only=saturated,peak,tail
 constexpr std::chrono::microseconds kQuickTask(2);
 // More gain nothing by each other, and the first of them waits. Where the machine has stood still,
-// hundreds are there at once: all received, then evaluated, then answered, they are out of the
-// caches each time, and so few gather meanwhile that a server which is busy for four fifths of its
-// time took 25 ms to catch up with 5 ms. At most 64 take 6 ms, as an echo does, and at saturation
-// cost what 128, 512 or any number do; 16 cost 2 % more. tests/benchmarks/serving --quick
+// hundreds are there at once: received all, then evaluated all, then answered all, they are out of
+// the caches each time. A server that is busy for four fifths of its time then took up to 25 ms to
+// catch up with a pause of 5 ms; with at most 64 it takes 6, as an echo does. At saturation these
+// cost what 128 or any number do, 16 cost 2 % more. tests/benchmarks/serving --quick
 // --only=saturated,peak,pauses
 constexpr int64_t kMostTasks = 64;
 
