@@ -32,7 +32,8 @@ def parse_arguments():
                         help="scenarios, separated by commas: " + ", ".join(names))
     parser.add_argument("--rounds", type=int, help="default 7; 2 with --quick")
     parser.add_argument("--seconds", type=float,
-                        help="of each run; default 1; 0.4 with --quick; 3 at least for the tail")
+                        help="of each run; default 1; 0.4 with --quick; at least 3 for the tail "
+                             "and 1 for pauses")
     parser.add_argument("--widths", type=lambda text: [int(w) for w in text.split(",")],
                         default=[], help="of the hidden layers, of 50,128,512,1024")
     parser.add_argument("--soak", type=float, metavar="SECONDS",
